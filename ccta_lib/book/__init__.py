@@ -1,0 +1,1 @@
+"""Running chapters, rendering the book, and where every number came from."""

@@ -1,0 +1,1 @@
+"""Tidy table in, matplotlib Axes out; no computing."""
