@@ -1,0 +1,367 @@
+"""The waveform store: every kept ECG in one form, read without loading it whole; a killed build resumes.
+
+A store is a folder with three files.
+
+``signals.npy``
+    int16, shape (n, 12, 5000), 1 unit = 1 microvolt, 500 Hz, leads in the order of `ccta_lib.schema.LEADS`.
+    n counts every ECG of the table; the rows of excluded ECGs are holes and cannot be read through the store.
+``index.parquet``
+    One row per ECG of the table, in its order: `ecg_id`, `row` (<NA> when excluded), `reason` (empty when
+    kept), `flags`, `source`, `source_sha256`, `source_hz`.
+``store.json``
+    Format version, key (hash of what the store was made from), counts. It is written last: a folder without
+    it is unfinished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccta_lib.errors import InputError
+from ccta_lib.files import atomic_path, read_json, sha256_json, write_json
+from ccta_lib.schema import LEADS
+
+FORMAT = 1
+SAMPLING_HZ = 500
+N_SAMPLES = 5000
+SHAPE = (len(LEADS), N_SAMPLES)
+UNITS_PER_MILLIVOLT = 1000.0
+INDEX_DEFAULTS: dict[str, Any] = {"flags": "", "source": "", "source_sha256": "", "source_hz": None}
+
+_SIGNALS, _INDEX, _META, _JOURNAL = "signals.npy", "index.parquet", "store.json", "journal.partial.jsonl"
+
+
+@dataclass(frozen=True)
+class WaveformStore:
+    """A finished store. Cheap to open, to pickle and to hand to worker processes: it holds no open file.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The folder.
+    key : str
+        SHA-256 of what the store was made from.
+    """
+
+    path: Path
+    key: str
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> WaveformStore:
+        """Open a finished store.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no finished store, or one of another format.
+        """
+        path = Path(folder)
+        if not (path / _META).is_file():
+            unfinished = (path / _JOURNAL).is_file()
+            state = "unfinished store, build it again to resume" if unfinished else "no waveform store"
+            raise InputError(f"{path}: {state} ({_META} is missing)")
+        meta = read_json(path / _META)
+        if meta.get("format") != FORMAT:
+            found = meta.get("format")
+            raise InputError(f"{path / _META}: store format {found!r}, this version reads {FORMAT}; build it again")
+        return cls(path=path, key=meta["key"])
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """One row per ECG of the table, in its order (columns: see the module)."""
+        return pd.read_parquet(self.path / _INDEX)
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        kept = self.index[self.index["row"].notna()]
+        return dict(zip(kept["ecg_id"], kept["row"].astype(int), strict=True))
+
+    @cached_property
+    def _kept_rows(self) -> np.ndarray:
+        return np.fromiter(self._row_of.values(), dtype=np.int64, count=len(self._row_of))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "key": self.key}
+
+    def __len__(self) -> int:
+        """Number of kept ECGs."""
+        return len(self._row_of)
+
+    def __contains__(self, ecg_id: object) -> bool:
+        """Whether an ECG is kept."""
+        return ecg_id in self._row_of
+
+    def rows(self, ecg_ids: Iterable[str]) -> np.ndarray:
+        """Row numbers of kept ECGs, int64, shape (k,).
+
+        Raises
+        ------
+        InputError
+            If an ECG is excluded or not in the store; one line each, with the reason.
+        """
+        wanted = [str(i) for i in ecg_ids]
+        missing = [i for i in wanted if i not in self._row_of]
+        if missing:
+            reasons = self.index.set_index("ecg_id")["reason"]
+            raise InputError(*(
+                f"{self.path}: ECG {i!r} "
+                + (f"is excluded ({reasons[i]})" if i in reasons.index else "is not in this store")
+                for i in missing
+            ))  # fmt: skip
+        return np.array([self._row_of[i] for i in wanted], dtype=np.int64)
+
+    def signals(self, which: Sequence[str] | Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
+        """Read ECGs.
+
+        Parameters
+        ----------
+        which : sequence of str or of int, length k
+            ECG ids, or row numbers as in `index`. Any order, repetition allowed.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (k, 12, 5000)
+            Millivolt, 500 Hz.
+
+        Raises
+        ------
+        InputError
+            If one of them is excluded or unknown.
+        """
+        chosen = np.asarray(which)
+        if chosen.ndim != 1:
+            raise InputError(f"signals(): a sequence of ids or rows is needed, got {chosen.ndim} dimensions")
+        if chosen.size == 0:
+            return np.empty((0, *SHAPE), dtype=np.float32)
+        if np.issubdtype(chosen.dtype, np.integer):
+            unknown = np.setdiff1d(chosen, self._kept_rows)
+            if unknown.size:
+                raise InputError(*(f"{self.path}: row {r} is excluded or outside the store" for r in unknown))
+            rows = chosen.astype(np.int64)
+        else:
+            rows = self.rows(chosen)
+        # Mapped anew each time: pages leave the process when the call ends, so memory does not creep up.
+        stored = np.load(self.path / _SIGNALS, mmap_mode="r")
+        signals = np.empty((rows.size, *SHAPE), dtype=np.float32)
+        for target, row in enumerate(rows):
+            np.divide(stored[row], np.float32(UNITS_PER_MILLIVOLT), out=signals[target])
+        return signals
+
+
+class StoreWriter:
+    """Writes a store row by row; a killed writer resumes where it stopped.
+
+    The order that makes this safe: first the samples, then one line in a journal that says they are there.
+
+    Parameters
+    ----------
+    folder : path
+        Created if needed. An unfinished store with the same key and ECGs is resumed; a finished one has
+        nothing pending.
+    ecg_ids : sequence of str, length n
+        One per ECG of the table, in its order, unique: row i of the store belongs to `ecg_ids[i]`.
+    key : str
+        Hash of everything the store depends on (see `ccta_lib.files.sha256_json`).
+    replace : bool
+        Whether a store (finished or not) made from something else is deleted; otherwise that is an error.
+
+    Raises
+    ------
+    InputError
+        If ids repeat or the folder holds something else.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], ecg_ids: Iterable[str], *, key: str,
+                 replace: bool = False) -> None:  # fmt: skip
+        self.path = Path(folder)
+        self.key = key
+        self.ecg_ids = [str(i) for i in ecg_ids]
+        ids = pd.Index(self.ecg_ids)
+        if ids.empty:
+            raise InputError(f"{self.path}: a store of no ECGs was asked for")
+        repeated = ids[ids.duplicated()].unique()
+        if len(repeated):
+            raise InputError(*(f"{self.path}: ecg_id {i!r} occurs more than once" for i in repeated))
+        self._records: dict[int, dict[str, Any]] = {}
+        self._header = {"format": FORMAT, "key": key, "ecgs": len(ids), "ids": sha256_json(self.ecg_ids)}
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._finished = self._claim(replace=replace)
+        if not self._finished:
+            self._open_signals()
+
+    @property
+    def pending(self) -> np.ndarray:
+        """Rows neither written nor excluded yet, ascending int64."""
+        if self._finished:
+            return np.empty(0, dtype=np.int64)
+        return np.setdiff1d(np.arange(len(self.ecg_ids)), np.fromiter(self._records, dtype=np.int64))
+
+    def write(self, rows: Sequence[int] | np.ndarray, signals: np.ndarray, *,
+              index: Sequence[dict[str, Any]] | None = None) -> None:  # fmt: skip
+        """Store k ECGs, rounded to the nearest microvolt.
+
+        Parameters
+        ----------
+        rows : sequence of int, length k
+            Pending rows.
+        signals : numpy.ndarray, shape (k, 12, 5000)
+            Millivolt, 500 Hz, leads as `ccta_lib.schema.LEADS`.
+        index : sequence of dict, length k, optional
+            What to note of each: `flags`, `source`, `source_sha256`, `source_hz`.
+
+        Raises
+        ------
+        InputError
+            If shapes disagree, a row is not pending, or a sample is not finite or beyond 32.767 mV.
+        """
+        numbers = [int(r) for r in rows]
+        notes = list(index) if index is not None else [{} for _ in numbers]
+        if signals.shape != (len(numbers), *SHAPE):
+            raise InputError(f"signals of shape {signals.shape}: {(len(numbers), *SHAPE)} is needed")
+        if len(notes) != len(numbers):
+            raise InputError(f"index has {len(notes)} entries for {len(numbers)} rows")
+        records = self._checked(numbers, [{**n, "reason": ""} for n in notes])
+        # NaN fails the comparison too, so one test covers both faults.
+        bad = ~(np.abs(signals).max(axis=(1, 2)) < (np.iinfo(np.int16).max + 0.5) / UNITS_PER_MILLIVOLT)
+        if bad.any():
+            raise InputError(*(
+                f"ECG {self.ecg_ids[numbers[i]]!r}: samples that are not finite or beyond 32.767 mV cannot "
+                "be stored; exclude it with a reason"
+                for i in np.flatnonzero(bad)
+            ))  # fmt: skip
+        for row, one in zip(numbers, signals, strict=True):
+            stored = np.rint(one.astype(np.float64) * UNITS_PER_MILLIVOLT).astype("<i2")
+            self._signals.seek(self._offset + row * stored.nbytes)
+            self._signals.write(stored.tobytes())
+        self._note(records)
+
+    def exclude(self, row: int, reason: str, **index: Any) -> None:
+        """Leave one ECG out, for a reason that the flow diagram counts.
+
+        Raises
+        ------
+        InputError
+            If the reason is empty or the row is not pending.
+        """
+        if not reason:
+            raise InputError(f"ECG {self.ecg_ids[int(row)]!r}: an exclusion needs a reason")
+        self._note(self._checked([int(row)], [{**index, "reason": reason}]))
+
+    def finish(self) -> WaveformStore:
+        """Write index and description, and return the store.
+
+        Raises
+        ------
+        InputError
+            If rows are still pending.
+        """
+        if self._finished:
+            return WaveformStore.open(self.path)
+        left = self.pending
+        if left.size:
+            raise InputError(
+                f"{self.path}: {left.size} of {len(self.ecg_ids)} ECGs are neither written nor excluded, "
+                f"the first is {self.ecg_ids[left[0]]!r}"
+            )
+        os.fsync(self._signals.fileno())
+        self._signals.close()
+        table = pd.DataFrame([self._records[i] for i in range(len(self.ecg_ids))],
+                             columns=["row", "reason", *INDEX_DEFAULTS])  # fmt: skip
+        excluded = table["reason"] != ""
+        index = pd.DataFrame({
+            "ecg_id": pd.array(self.ecg_ids, dtype="str"),
+            "row": table["row"].astype("Int64").mask(excluded),
+            **{c: table[c].astype("str") for c in ("reason", "flags", "source", "source_sha256")},
+            "source_hz": table["source_hz"].astype("float64"),
+        })  # fmt: skip
+        with atomic_path(self.path / _INDEX) as temporary:
+            index.to_parquet(temporary, index=False)
+        reasons = index["reason"][excluded].value_counts().to_dict()
+        counts = {"kept": int((~excluded).sum()), "excluded": reasons}
+        form = {"sampling_hz": SAMPLING_HZ, "unit": "microvolt", "shape": [len(index), *SHAPE]}
+        write_json({**self._header, **counts, **form, "leads": LEADS}, self.path / _META)
+        (self.path / _JOURNAL).unlink()
+        self._finished = True
+        return WaveformStore.open(self.path)
+
+    def _claim(self, *, replace: bool) -> bool:
+        """Make the folder ours, reading what an earlier writer left; True when nothing is left to do."""
+        meta, journal, signals = (self.path / name for name in (_META, _JOURNAL, _SIGNALS))
+        header, records = _read_journal(journal)
+        found = read_json(meta) if meta.is_file() else header
+        if found is not None and {k: found.get(k) for k in self._header} != self._header:
+            if not replace:
+                raise InputError(f"{self.path}: holds a waveform store made from other ECGs or settings; "
+                                 "choose another folder or delete this one")  # fmt: skip
+            # The description goes last: as long as it is there, a kill in between is seen for what it is.
+            for path in (signals, self.path / _INDEX, journal, meta):
+                path.unlink(missing_ok=True)
+            found, records = None, []
+        elif meta.is_file():
+            if signals.is_file() and (self.path / _INDEX).is_file():
+                journal.unlink(missing_ok=True)
+                return True
+            meta.unlink()
+            found, records = header, []
+        if found is None:
+            if signals.exists():
+                raise InputError(f"{signals}: exists but belongs to no waveform store; choose another folder")
+            with atomic_path(journal) as temporary:
+                temporary.write_text(json.dumps(self._header) + "\n", encoding="utf-8")
+        self._records = {record["row"]: record for record in records}
+        return False
+
+    def _open_signals(self) -> None:
+        path = self.path / _SIGNALS
+        if not path.exists():
+            self._records.clear()
+            with atomic_path(path) as temporary:  # a sparse file: rows take space when they are written
+                shape = (len(self.ecg_ids), *SHAPE)
+                np.lib.format.open_memmap(temporary, mode="w+", dtype="<i2", shape=shape)
+        self._offset = np.load(path, mmap_mode="r").offset  # type: ignore[attr-defined]
+        # Plain writes, not a memory map: mapped pages would count as this process's memory.
+        self._signals = open(path, "r+b", buffering=0)  # noqa: SIM115
+
+    def _checked(self, rows: Sequence[int], notes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        if self._finished:
+            raise InputError(f"{self.path}: this store is finished")
+        faults = [f"{self.path}: row {r} is outside 0 to {len(self.ecg_ids) - 1}" for r in rows
+                  if not 0 <= r < len(self.ecg_ids)]  # fmt: skip
+        faults += [f"{self.path}: row {r} is already done" for r in rows if r in self._records]
+        if len(set(rows)) != len(rows):
+            faults.append(f"{self.path}: a row is given twice")
+        unknown = {name for note in notes for name in note} - {"reason", *INDEX_DEFAULTS}
+        known = ", ".join(INDEX_DEFAULTS)
+        faults += [f"unknown index column {name!r}; there are {known}" for name in sorted(unknown)]
+        if faults:
+            raise InputError(*faults)
+        records = [{**INDEX_DEFAULTS, **note, "row": row} for row, note in zip(rows, notes, strict=True)]
+        for record in records:
+            record["source_hz"] = None if record["source_hz"] is None else float(record["source_hz"])
+        return records
+
+    def _note(self, records: list[dict[str, Any]]) -> None:
+        with open(self.path / _JOURNAL, "a", encoding="utf-8") as stream:
+            stream.write("".join(json.dumps(record) + "\n" for record in records))
+        self._records.update((record["row"], record) for record in records)
+
+
+def _read_journal(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Header and records of a journal; a line torn by a kill is cut off the file."""
+    if not path.is_file():
+        return None, []
+    whole = path.read_bytes()
+    complete = whole[: whole.rfind(b"\n") + 1]
+    if len(complete) < len(whole):
+        os.truncate(path, len(complete))
+    lines = [json.loads(line) for line in complete.splitlines()]
+    return (lines[0], lines[1:]) if lines else (None, [])
