@@ -72,7 +72,7 @@ class WaveformStore:
         meta = read_json(path / _META)
         if meta.get("format") != FORMAT:
             found = meta.get("format")
-            raise InputError(f"{path / _META}: store format {found!r}, this version reads {FORMAT}; build it again")
+            raise InputError(f"{path / _META}: store format {found!r}, this version reads {FORMAT}; rebuild it")
         return cls(path=path, key=meta["key"])
 
     @cached_property

@@ -229,7 +229,8 @@ def test_reading_does_not_load_the_whole_array(tmp_path: Path) -> None:
         "for i in range(0, 800, 8): store.signals(range(i, i + 8))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
-    grown = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, check=True).stdout
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    grown = subprocess.run(command, capture_output=True, check=True).stdout
     assert int(grown) < 48_000  # KiB
 
 
