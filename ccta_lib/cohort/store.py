@@ -71,8 +71,8 @@ class WaveformStore:
             raise InputError(f"{path}: {state} ({_META} is missing)")
         meta = read_json(path / _META)
         if meta.get("format") != FORMAT:
-            found = meta.get("format")
-            raise InputError(f"{path / _META}: store format {found!r}, this version reads {FORMAT}; rebuild it")
+            found = f"store format {meta.get('format')!r}, this version reads {FORMAT}"
+            raise InputError(f"{path / _META}: {found}; build the store again")
         return cls(path=path, key=meta["key"])
 
     @cached_property
