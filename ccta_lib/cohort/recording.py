@@ -1,0 +1,124 @@
+"""What a recording is once it has been read: twelve named leads in one order, millivolt, a stated rate."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from ccta_lib.errors import WaveformError
+from ccta_lib.schema import LEADS
+
+# Bare names, MDC codes (ISO 11073: MDC_ECG_LEAD_AVR), "Lead I", "ECG aVF", the D of Spanish and Portuguese
+# machines (DI, DII) and C for V (C1-C6). A leading minus is not taken: -aVR is another lead.
+_LEAD = re.compile(
+    r"(?:MDC[_ ]ECG[_ ]LEAD[_ ]|(?:LEAD|ECG)[_ ]?)?"
+    r"(?:D?(?P<limb>I{1,3})|AV(?P<augmented>[RLF])|[VC](?P<chest>[1-6]))",
+    re.IGNORECASE,
+)
+_MILLIVOLT_PER_UNIT = {
+    **dict.fromkeys(["v", "volt", "volts"], 1e3),
+    **dict.fromkeys(["mv", "millivolt", "millivolts"], 1.0),
+    # Both code points of mu occur in the wild: the micro sign and the Greek letter.
+    **dict.fromkeys(["uv", "\u00b5v", "\u03bcv", "microvolt", "microvolts"], 1e-3),
+    **dict.fromkeys(["nv", "nanovolt", "nanovolts"], 1e-6),
+}
+
+
+@dataclass(frozen=True)
+class Ecg:
+    """A 12-lead ECG as recorded, before resampling and cropping.
+
+    Attributes
+    ----------
+    signal : numpy.ndarray of float32, shape (12, samples)
+        Millivolt; NaN where the recording has no sample.
+    sampling_hz : float
+        Samples per second.
+    leads : tuple of str
+        `ccta_lib.schema.LEADS`, always.
+    time : datetime or None
+        Start of the recording, if it says.
+    patient_id : str or None
+        If it says.
+    """
+
+    signal: np.ndarray
+    sampling_hz: float
+    leads: tuple[str, ...] = LEADS
+    time: datetime | None = None
+    patient_id: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Length of the recording."""
+        return self.signal.shape[1] / self.sampling_hz
+
+
+def lead_name(text: str) -> str | None:
+    """Return the standard name of a lead however it is written, or None if it is not one of the twelve.
+
+    >>> lead_name("avr"), lead_name("MDC_ECG_LEAD_V3"), lead_name("DII"), lead_name("vx")
+    ('aVR', 'V3', 'II', None)
+    """
+    match = _LEAD.fullmatch(text.strip())
+    if match is None:
+        return None
+    if match["limb"]:
+        return match["limb"].upper()
+    return f"aV{match['augmented'].upper()}" if match["augmented"] else f"V{match['chest']}"
+
+
+def millivolt_per(unit: str) -> float | None:
+    """Return how many millivolt one unit is, or None if the unit is not a voltage we know.
+
+    Case does not matter: nobody records megavolt.
+    """
+    return _MILLIVOLT_PER_UNIT.get(unit.strip().lower())
+
+
+def arrange(channels: np.ndarray, names: Sequence[str | None], units: Sequence[str | None], *,
+            source: str) -> np.ndarray:  # fmt: skip
+    """Bring a recording's channels into the standard leads, order and unit.
+
+    Parameters
+    ----------
+    channels : numpy.ndarray, shape (channels, samples)
+    names, units : sequences of str
+        One per channel. Channels that are none of the twelve leads are left out.
+    source : str
+        Named in errors.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (12, samples)
+        Millivolt, order of `LEADS`.
+
+    Raises
+    ------
+    WaveformError
+        If a lead is missing or occurs twice, or the unit of a lead is unknown.
+    """
+    found = [lead_name(name or "") for name in names]
+    count = Counter(found)
+    missing = [lead for lead in LEADS if not count[lead]]
+    faults = []
+    if missing:
+        there = ", ".join(str(n) for n in names) or "none"
+        faults.append(f"{source}: lead {', '.join(missing)} is missing (channels: {there}); "
+                      "a 12-lead recording is needed")  # fmt: skip
+    double = [lead for lead in LEADS if count[lead] > 1]
+    faults += [f"{source}: lead {lead} occurs {count[lead]} times; keep one" for lead in double]
+    factors = [millivolt_per(unit or "") for unit in units]
+    faults += [f"{source}: lead {lead} is in unit {unit!r}; expected V, mV, uV or nV"
+               for lead, unit, factor in zip(found, units, factors, strict=True)
+               if lead and factor is None]  # fmt: skip
+    if faults:
+        raise WaveformError(*faults)
+    order = [found.index(lead) for lead in LEADS]
+    scale = np.array([[factors[i]] for i in order], dtype=np.float64)
+    return (channels[order] * scale).astype(np.float32)
