@@ -1,0 +1,44 @@
+# Two commands do everything: `make book` and `make test`. Both make .venv by themselves.
+PYTHON ?= python3
+# For example: make book PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_OPTIONS ?=
+PROFILE ?= demo
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: book test test-slow smoke lint format nano clean
+
+book: $(INSTALLED)  ## make the book (minutes) and print the path of its first page
+	$(BIN)/ccta book --profile $(PROFILE)
+
+smoke: $(INSTALLED)  ## the smallest book (about a minute), to see that everything runs
+	$(BIN)/ccta book --profile smoke
+
+test: lint  ## style, types and the fast tests
+	$(BIN)/python -m pytest -n 2 -q
+
+test-slow: $(INSTALLED)  ## kill, scale and full-size tests
+	$(BIN)/python -m pytest -n 2 -q -m slow
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+nano: $(INSTALLED)  ## make the shipped pretrained network again
+	$(BIN)/ccta pretrain --out ccta_lib/model/weights/nano.safetensors
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed, found {sys.version.split()[0]}; set PYTHON=..."'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
+	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[all]'
+	@touch $(INSTALLED)
+
+clean:
+	rm -rf build .venv

@@ -1,0 +1,51 @@
+"""Sphinx settings of the book. Notebooks come executed; nothing is fetched when a page opens."""
+
+import json
+import os
+from pathlib import Path
+
+from ccta_lib import __version__
+from ccta_lib.book.banner import BANNERS
+
+run = json.loads((Path(os.environ["CCTA_RUN"]) / "run.json").read_text(encoding="utf-8"))
+lead, rest = BANNERS[run["data_kind"]]
+
+project = "Coronary stenosis from the ECG"
+author = "The ccta-lib authors"
+copyright = "2026, the ccta-lib authors; text, tables and data CC BY 4.0, code MIT"
+version = release = __version__
+language = "en"
+
+extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinxcontrib.bibtex", "sphinx.ext.mathjax"]
+mathjax_path = "mathjax.js"  # one self-contained file, laid into _static by the renderer; only pages with mathematics load it
+bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "plain"
+exclude_patterns = ["_generated"]
+nitpicky = True
+numfig = True
+suppress_warnings = ["mystnb.unknown_mime_type"]
+
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}
+# A table or figure brings HTML for JupyterLab and MyST for the book; the book takes the MyST.
+nb_mime_priority_overrides = [("html", "text/markdown", 0), ("latex", "text/markdown", 0)]
+nb_render_markdown_format = "myst"
+nb_number_source_lines = False
+nb_code_prompt_show = "Show the {type}"
+nb_code_prompt_hide = "Hide the {type}"
+myst_enable_extensions = ["colon_fence", "dollarmath", "deflist", "attrs_inline"]
+myst_heading_anchors = 3
+
+html_theme = "sphinx_book_theme"
+html_title = "Coronary stenosis from the ECG: an executable paper"
+html_static_path = ["_static"]
+html_css_files = ["book.css"]
+html_copy_source = False
+html_theme_options = {
+    "announcement": f"<strong>{lead}</strong> {rest}",
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "show_toc_level": 2,
+    "show_navbar_depth": 2,
+    "home_page_in_toc": True,
+}

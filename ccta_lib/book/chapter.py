@@ -1,0 +1,192 @@
+"""What a chapter's cells talk to: the run's tables on one side, shown tables and figures on the other.
+
+Every table and figure a chapter shows is also written below the run directory (contract 3).
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ccta_lib.book.banner import CAPTION_START, MARKS
+from ccta_lib.book.locate import find_run
+from ccta_lib.errors import InputError
+from ccta_lib.files import atomic_path
+from ccta_lib.plots.style import apply_style, mark
+from ccta_lib.schema import read_predictions, write_table
+
+# Side tables a run may hold (contract 2), by the name a chapter's header asks for.
+INPUTS = {
+    "predictions": "predictions.parquet",
+    "predictions_by_fold": "predictions_by_fold.parquet",
+    "truth": "truth.parquet",
+    "training": "training.parquet",
+    "flow": "flow.csv",
+    "ceiling": "ceiling.csv",
+    "beats": "beats.parquet",
+    "waveforms": "cohort/waveforms",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table or figure as the notebook shows it (HTML) and as the book sets it (MyST)."""
+
+    html: str
+    myst: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": self.html, "text/markdown": self.myst, "text/plain": ""}
+
+
+class Chapter:
+    """One chapter at work on one run.
+
+    Parameters
+    ----------
+    name : name of the chapter, as in `book/chapters/<name>.md`
+    run_dir : run directory; empty = the newest run, else the shipped one
+
+    Raises
+    ------
+    InputError
+        If there is no run to work on.
+    """
+
+    def __init__(self, name: str, run_dir: str = "") -> None:
+        self.name = name
+        self.run_dir = find_run(run_dir)
+        apply_style()
+
+    def has(self, name: str) -> bool:
+        """Tell whether the run holds this input (see `INPUTS`)."""
+        return (self.run_dir / INPUTS[name]).exists()
+
+    def read(self, name: str) -> pd.DataFrame:
+        """Read one of the run's side tables.
+
+        Raises
+        ------
+        InputError
+            If the run does not hold it.
+        """
+        path = self.run_dir / INPUTS[name]
+        if not path.exists():
+            raise InputError(f"{path}: chapter {self.name} needs it, and this run does not hold it")
+        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """The prediction table, validated."""
+        return read_predictions(self.run_dir / INPUTS["predictions"])
+
+    @cached_property
+    def data_kind(self) -> str:
+        """Origin of the patients: simulated, real_proxy or user."""
+        return str(self.predictions["data_kind"].iloc[0])
+
+    def save_table(self, table: pd.DataFrame, name: str) -> Path:
+        """Write a result as `tables/<chapter>/<name>.csv`, with its `data_kind`."""
+        path = self.run_dir / "tables" / self.name / f"{name}.csv"
+        write_table(table if "data_kind" in table else table.assign(data_kind=self.data_kind), path)
+        return path
+
+    def table(
+        self,
+        table: pd.DataFrame,
+        name: str,
+        caption: str,
+        *,
+        shown: pd.DataFrame | None = None,
+        index: bool = False,
+    ) -> Shown:
+        """Save a table and show it.
+
+        Parameters
+        ----------
+        table : what is saved, unrounded
+        name : file name without suffix; also the label to refer to, `tab-<chapter>-<name>`
+        caption : MyST text; "Simulated:" is put before it where that is so
+        shown : what is displayed, if it differs from what is saved
+        index : show the index as the first column
+        """
+        self.save_table(table, name)
+        frame = (table if shown is None else shown).map(_cell)
+        if index:
+            frame = frame.reset_index()
+        caption = CAPTION_START[self.data_kind] + caption
+        link = f"{{download}}`CSV <../tables/{self.name}/{name}.csv>`"
+        label = f"tab-{self.name}-{name}"
+        myst = f":::{{table}} {_one_line(caption)} {link}\n:name: {label}\n\n{_pipe_table(frame)}\n:::\n"
+        body = frame.to_html(index=False, escape=True, border=0)
+        return Shown(f"<div><p>{html.escape(caption)}</p>{body}</div>", myst)
+
+    def figure(
+        self, figure: Figure, name: str, caption: str, *, alt: str, data: pd.DataFrame | None = None
+    ) -> Shown:
+        """Save a figure as SVG, PDF and PNG, mark the origin of its patients in it, and show it.
+
+        Parameters
+        ----------
+        figure : drawn figure; it is closed
+        name : file name without suffix; also the label to refer to, `fig-<chapter>-<name>`
+        caption : MyST text
+        alt : what the figure shows, for a reader who cannot see it
+        data : the numbers drawn, saved as CSV
+        """
+        if MARKS[self.data_kind]:
+            mark(figure, MARKS[self.data_kind])
+        folder = self.run_dir / "figures" / self.name
+        # Without these entries the files would carry the time and differ from run to run.
+        undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for suffix, metadata in undated.items():
+                with atomic_path(folder / f"{name}.{suffix}") as path:
+                    figure.savefig(path, metadata=metadata)
+        preview = io.BytesIO()
+        figure.savefig(preview, format="png", dpi=110, metadata={"Software": None})
+        plt.close(figure)
+        link = ""
+        if data is not None:
+            self.save_table(data, f"figure_{name}")
+            link = f" {{download}}`CSV <../tables/{self.name}/figure_{name}.csv>`"
+        caption = CAPTION_START[self.data_kind] + _one_line(caption)
+        # The star lets Sphinx take the SVG for HTML and the PDF for LaTeX.
+        myst = (f":::{{figure}} ../figures/{self.name}/{name}.*\n:name: fig-{self.name}-{name}\n:alt: {_one_line(alt)}\n\n"
+                f"{caption}{link}\n:::\n")  # fmt: skip
+        image = base64.b64encode(preview.getvalue()).decode()
+        return Shown(f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{image}">'
+                     f"<figcaption>{html.escape(caption)}</figcaption></figure>", myst)  # fmt: skip
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cell(value: object) -> str:
+    """Show missing as a dash, floats with three decimals, everything else as it is."""
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return str(value)
+
+
+def _pipe_table(frame: pd.DataFrame) -> str:
+    """Set a frame of text as a MyST pipe table."""
+    rows = [[str(c) for c in frame.columns], *frame.astype(str).to_numpy().tolist()]
+    lines = [
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
+    ]
+    return "\n".join([lines[0], "|" + "---|" * frame.shape[1], *lines[1:]])

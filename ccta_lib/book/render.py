@@ -1,0 +1,116 @@
+"""Renders executed chapters as one book of static pages with Sphinx; executes nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from ccta_lib.book.banner import banner_text
+from ccta_lib.book.locate import book_folder
+from ccta_lib.book.provenance import RunRecord, code_hash, versions
+from ccta_lib.book.runner import chapter_names, not_available, read_chapter
+from ccta_lib.errors import ChapterError, MissingExtraError
+from ccta_lib.files import sha256_file, sha256_json
+
+
+def render(run_dir: Path) -> Path:
+    """Build `html/` of a run and return the path of its index page; unchanged input is not built again.
+
+    Raises
+    ------
+    ChapterError
+        If Sphinx reports any warning or error; the lines are in the message.
+    """
+    record = RunRecord(run_dir)
+    index = run_dir / "html" / "index.html"
+    key = sha256_json([_hashes(book_folder(), "data"), _hashes(run_dir / "executed"), record.values["stages"],
+                       code_hash("book"), versions()])  # fmt: skip
+    if record.values.get("html_key") == key and index.is_file():
+        return index
+    source = run_dir / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(
+        book_folder(), source, ignore=shutil.ignore_patterns("data", "parameters", "chapters", "_build")
+    )
+    (source / "chapters").mkdir()
+    for name in chapter_names():
+        _place_chapter(name, run_dir, source / "chapters")
+    for folder in ("figures", "tables"):
+        if (run_dir / folder).is_dir():
+            shutil.copytree(run_dir / folder, source / folder)
+    _write_generated(source / "_generated", record.values)
+    shutil.copy2(_mathjax(), source / "_static" / "mathjax.js")
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "-n", "--keep-going", "-q", "-d",
+               str(run_dir / "doctrees"), str(source), str(run_dir / "html")]  # fmt: skip
+    environment = os.environ | {"CCTA_RUN": str(run_dir.resolve()), "PYTHONHASHSEED": "0"}
+    shutil.rmtree(run_dir / "doctrees", ignore_errors=True)
+    shutil.rmtree(run_dir / "html", ignore_errors=True)
+    built = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if built.returncode:
+        raise ChapterError(f"rendering {source} failed:\n{(built.stderr or built.stdout).strip()}")
+    record.update(html_key=key)
+    return index
+
+
+def _mathjax() -> Path:
+    """Return MathJax's self-contained SVG build; its package is used for the file, not as an extension."""
+    package = importlib.util.find_spec("sphinx-mathjax-offline")
+    if package is None or package.origin is None:
+        raise MissingExtraError("rendering needs sphinx-mathjax-offline: pip install 'ccta-lib[book]'")
+    return Path(package.origin).parent / "static" / "mathjax" / "tex-svg.js"
+
+
+def _hashes(folder: Path, *without: str) -> list[tuple[str, str]]:
+    files = (
+        f for f in sorted(folder.rglob("*")) if f.is_file() and f.relative_to(folder).parts[0] not in without
+    )
+    return [(f.relative_to(folder).as_posix(), sha256_file(f)) for f in files]
+
+
+def _place_chapter(name: str, run_dir: Path, folder: Path) -> None:
+    executed = run_dir / "executed" / f"{name}.ipynb"
+    if executed.is_file():
+        shutil.copy2(executed, folder)
+        return
+    notebook = not_available(read_chapter(name), [])
+    notebook.cells[0].source = f"# {read_chapter(name).title}\n\nThis chapter was not run in this run."
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
+def _write_generated(folder: Path, run: dict[str, Any]) -> None:
+    """Write the page parts that state what this run is: text and record cannot disagree."""
+    folder.mkdir()
+    facts = {
+        "Patients": {
+            "simulated": "simulated",
+            "real_proxy": "real ECGs with proxy labels",
+            "user": "your own",
+        }[run["data_kind"]],
+        "Profile": run.get("profile", "none: predictions were given"),
+        "Seed": run.get("seed", "–"),
+        "ECGs": run.get("counts", "–"),
+        "Library": f"ccta-lib {run['versions']['ccta-lib']}, commit `{run['commit']}`",
+        "Predictions": f"SHA-256 `{run['predictions_sha256'][:16]}…`",
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    (folder / "run.md").write_text(f"| This run | |\n|---|---|\n{rows}\n", encoding="utf-8")
+    (folder / "banner.md").write_text(f":::{{admonition}} Read this first\n:class: warning\n"
+                                      f"{banner_text(run['data_kind'])}\n:::\n", encoding="utf-8")  # fmt: skip
+    stages = "\n".join(
+        f"| {name} | {s.get('run_seconds', s['seconds']):.1f} | {s.get('peak_mib', '–')} | {s['finished']} |"
+        for name, s in run["stages"].items()
+    )
+    tools = "\n".join(f"| {name} | {value} |" for name, value in run["versions"].items())
+    machine = "\n".join(f"| {name} | {value} |" for name, value in run["hardware"].items())
+    (folder / "status.md").write_text(
+        f"| Stage | Seconds | Peak MiB | Finished |\n|---|---|---|---|\n{stages}\n\n"
+        f"| Package | Version |\n|---|---|\n{tools}\n\n| Machine | |\n|---|---|\n{machine}\n",
+        encoding="utf-8",
+    )

@@ -1,0 +1,263 @@
+"""Runs chapters: MyST text in, executed notebook out, two at a time, with stable bytes.
+
+The text notebook is converted by jupytext and run by papermill into a temporary file, which is moved into
+place only on success: papermill's own half-written notebook marks every cell as completed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ccta_lib.book.chapter import INPUTS
+from ccta_lib.book.locate import book_folder
+from ccta_lib.book.parameters import Parameter, check_parameters, read_parameters
+from ccta_lib.book.provenance import RunRecord, code_hash, versions
+from ccta_lib.errors import ChapterError, InputError, MissingExtraError, ParameterError
+from ccta_lib.files import atomic_path, sha256_file, sha256_json
+from ccta_lib.progress import Progress
+
+CHAPTERS = (
+    "cohort", "training", "discrimination", "subgroups", "severity", "calibration", "time-to-infarction",
+    "decision-curves", "explainability", "paper",
+)  # fmt: skip
+CELL_TIMEOUT = 1800  # seconds; a chapter's cell that runs longer has hung
+# What a chapter's result depends on besides its own text: everything it can import but the command line.
+LIBRARY = (
+    "schema.py",
+    "cohort",
+    "evaluation",
+    "explain",
+    "plots",
+    "simulate",
+    "book/chapter.py",
+    "book/banner.py",
+)
+
+
+@dataclass(frozen=True)
+class ChapterSource:
+    """A chapter's text: its notebook, the inputs it requires or can use, and its parameters."""
+
+    name: str
+    path: Path
+    title: str
+    requires: tuple[str, ...]
+    uses: tuple[str, ...]
+    parameters: dict[str, Parameter]
+    notebook: Any
+
+
+def chapter_names() -> list[str]:
+    """Return the chapters that exist, in reading order."""
+    return [name for name in CHAPTERS if (book_folder() / "chapters" / f"{name}.md").is_file()]
+
+
+def read_chapter(name: str) -> ChapterSource:
+    """Read a chapter's MyST text.
+
+    Raises
+    ------
+    InputError
+        If there is no such chapter.
+    MissingExtraError
+        If the packages of the extra `book` are not installed.
+    """
+    if name not in chapter_names():
+        raise InputError(f"no chapter {name!r}; there are {', '.join(chapter_names())}")
+    try:
+        import jupytext
+    except ImportError as error:
+        raise MissingExtraError(
+            "running a chapter needs the extra `book`: pip install 'ccta-lib[book]'"
+        ) from error
+    path = book_folder() / "chapters" / f"{name}.md"
+    notebook = jupytext.read(path, fmt="md:myst")
+    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise ParameterError(f"{path}: {len(cells)} cells are tagged `parameters`; exactly one is needed")
+    header = notebook.metadata.pop("ccta", {})
+    title = next(line[2:] for c in notebook.cells for line in c.source.splitlines() if line.startswith("# "))
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"{name}-{number:02d}"
+    # The kernel of this very environment; a name recorded elsewhere may not exist here.
+    notebook.metadata = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python"},
+    }
+    return ChapterSource(
+        name, path, title, tuple(header.get("requires", ["predictions"])), tuple(header.get("uses", [])),
+        read_parameters(cells[0].source, chapter=name), notebook,
+    )  # fmt: skip
+
+
+def run_chapters(
+    names: list[str], run_dir: Path, given: dict[str, dict[str, Any]], *, where: str = "-p", workers: int = 2,
+    progress: Progress | None = None,
+) -> list[str]:  # fmt: skip
+    """Run chapters on a run directory; those whose key has not changed are left alone.
+
+    Parameters
+    ----------
+    names : chapters to run
+    run_dir : folder with the prediction table and its side tables
+    given : parameter values by chapter
+    where : where the values came from, for messages
+    workers : chapters run at a time
+
+    Returns
+    -------
+    list of str
+        The chapters that were run.
+
+    Raises
+    ------
+    ParameterError
+        Before anything runs, with every wrong parameter of every chapter.
+    ChapterError
+        Naming chapter, cell and line of the first failure; the other chapters finish first.
+    """
+    record = RunRecord(run_dir)
+    sources, faults, todo = {}, [], {}
+    for name in names:
+        sources[name] = read_chapter(name)
+        try:
+            values = check_parameters(name, sources[name].parameters, given.get(name, {}), where=where)
+        except ParameterError as error:
+            faults += error.faults
+            continue
+        values["run_dir"] = (
+            ".."  # relative to executed/, so that a reader can rerun the notebook where it lies
+        )
+        key = _key(sources[name], values, run_dir)
+        if not record.is_done(f"chapter {name}", key, run_dir / "executed" / f"{name}.ipynb"):
+            todo[name] = (values, key)
+    if faults:
+        raise ParameterError(*faults)
+    failed: list[Exception] = []
+    report = progress or Progress()
+    with report.task("Chapters", total=len(todo)) as advance, ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), max_tasks_per_child=1
+    ) as pool:  # fmt: skip
+        jobs = {pool.submit(_execute, n, values, run_dir.resolve()): n for n, (values, _) in todo.items()}
+        for done, job in enumerate(as_completed(jobs), start=1):
+            name = jobs[job]
+            try:
+                seconds, peak = job.result()
+            except (ChapterError, InputError) as error:
+                failed.append(error)
+                continue
+            values, key = todo[name]
+            with record.stage(f"chapter {name}", key, parameters=values, peak_mib=peak) as details:
+                details["run_seconds"] = seconds
+            advance(done, len(todo), name)
+    if failed:
+        raise failed[0]
+    return list(todo)
+
+
+def _key(source: ChapterSource, values: dict[str, Any], run_dir: Path) -> str:
+    inputs = {}
+    for name in (*source.requires, *source.uses):
+        path = run_dir / INPUTS[name]
+        path = path / "store.json" if path.is_dir() else path
+        inputs[name] = sha256_file(path) if path.is_file() else None
+    return sha256_json([sha256_file(source.path), values, inputs, code_hash(*LIBRARY), versions()])
+
+
+def _execute(name: str, values: dict[str, Any], run_dir: Path) -> tuple[float, float]:
+    """Run one chapter in this process; returns seconds and the kernel's peak memory in MiB."""
+    start = time.perf_counter()
+    source = read_chapter(name)
+    executed = run_dir / "executed"
+    missing = [n for n in source.requires if not (run_dir / INPUTS[n]).exists()]
+    import nbformat
+
+    notebook = not_available(source, missing) if missing else _run_notebook(source, values, executed)
+
+    with atomic_path(executed / f"{name}.ipynb") as path:
+        nbformat.write(notebook, path)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return round(time.perf_counter() - start, 2), round(peak, 1)
+
+
+def not_available(source: ChapterSource, missing: list[str]) -> Any:
+    """Return a notebook of one sentence that says which input this run does not hold."""
+    from nbformat.v4 import new_markdown_cell, new_notebook
+
+    files = " and ".join(f"`{INPUTS[n]}`" for n in missing)
+    cell = new_markdown_cell(f"# {source.title}\n\nThis chapter needs {files}, which this run does not hold.")
+    cell["id"] = f"{source.name}-00"
+    return new_notebook(cells=[cell], metadata=source.notebook.metadata)
+
+
+def _run_notebook(source: ChapterSource, values: dict[str, Any], executed: Path) -> Any:
+    import nbformat
+    import papermill
+    from jupyter_client.manager import KernelManager
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    # papermill parses parameters in its own way and warns; `read_parameters` has already checked them.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    KernelManager.transport = "ipc"  # type: ignore[assignment]  # parallel kernels race for TCP ports
+    executed.mkdir(parents=True, exist_ok=True)
+    # Matplotlib and OpenMP threads of two kernels would fight for two cores.
+    os.environ |= {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    # A unix socket's path must stay under some hundred characters, so the kernels meet in a short folder.
+    with tempfile.TemporaryDirectory(prefix="ccta") as short:
+        os.environ["JUPYTER_RUNTIME_DIR"] = short
+        text, result = Path(short) / "in.ipynb", Path(short) / "out.ipynb"
+        nbformat.write(source.notebook, text)
+        try:
+            papermill.execute_notebook(
+                text, result, parameters=values, kernel_name="python3", progress_bar=False, cwd=str(executed),
+                execution_timeout=CELL_TIMEOUT, stderr_file=None, stdout_file=None,
+            )  # fmt: skip
+        except PapermillExecutionError as error:
+            line = next((s for s in error.source.splitlines() if s.strip()), "")
+            # The cell of injected parameters shifts the count, which a reader of the chapter does not see.
+            text_cell = [c.source for c in source.notebook.cells].index(error.source) + 1 \
+                if error.source in [c.source for c in source.notebook.cells] else error.cell_index  # fmt: skip
+            where = f"chapter {source.name} ({source.path}), cell {text_cell}, `{line.strip()}`"
+            kind = InputError if error.ename in _INPUT_ERRORS else ChapterError
+            raise kind(f"{where}: {error.ename}: {error.evalue}") from None
+        except (DeadKernelError, CellTimeoutError) as error:
+            message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ChapterError(f"chapter {source.name} ({source.path}): {message}; "
+                               f"a cell may take {CELL_TIMEOUT} s and the machine's memory") from None  # fmt: skip
+        return _clean(nbformat.read(result, as_version=4))
+
+
+_INPUT_ERRORS = {
+    "InputError",
+    "TableError",
+    "ParameterError",
+    "WaveformError",
+    "WeightsError",
+    "MissingExtraError",
+}
+
+
+def _clean(notebook: Any) -> Any:
+    """Remove what differs from run to run: times, durations, papermill's own records."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell["id"] = "injected-parameters"
+    return notebook
+
+
+if sys.platform == "win32":  # pragma: no cover
+    raise InputError("running chapters needs Linux or macOS (kernels meet over unix sockets)")

@@ -1,0 +1,18 @@
+"""Types a chapter's parameters may have; each is checked before anything runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+VesselName = Literal["RCA", "LM", "LAD", "LCX"]
+CohortName = Literal["internal", "external", "followup"]
+Unit = Literal["ecg", "exam", "patient"]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Days = Annotated[float, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Level = Annotated[float, Field(gt=0, lt=1)]
+Vessels = Annotated[list[VesselName], Field(min_length=1)]
+Units = Annotated[list[Unit], Field(min_length=1)]

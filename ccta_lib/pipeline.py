@@ -1,0 +1,172 @@
+"""From a profile and a cohort to a run directory, stage by stage; a stage whose key has not changed is kept.
+
+cohort (simulated, or a table with its recordings) -> waveform store, flow -> five folds -> predictions
+-> chapters -> pages
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ccta_lib.book.chapter import INPUTS
+from ccta_lib.book.provenance import RunRecord, code_hash, versions
+from ccta_lib.book.render import render
+from ccta_lib.book.runner import chapter_names, run_chapters
+from ccta_lib.cohort import WaveformStore, build_store, flow_table
+from ccta_lib.errors import InputError, MissingExtraError
+from ccta_lib.files import sha256_file, sha256_json
+from ccta_lib.profile import Profile
+from ccta_lib.progress import Progress
+from ccta_lib.schema import read_cohort, read_predictions, write_table
+
+SIDE_TABLES = ("predictions_by_fold", "truth", "training", "flow", "ceiling", "beats")
+
+
+def make_book(
+    profile: Profile, run_dir: Path, *, cohort: Path | None = None, predictions: Path | None = None,
+    workers: int = 2, progress: Progress | None = None,
+) -> Path:  # fmt: skip
+    """Make or bring up to date the whole book of one run.
+
+    Parameters
+    ----------
+    profile : sizes, training and chapter parameters
+    run_dir : run directory; stages already done there with the same inputs are not repeated
+    cohort : cohort table; None = the virtual cohort of the profile
+    predictions : prediction table; when given, nothing is simulated or trained
+    workers : processes at a time
+
+    Returns
+    -------
+    Path
+        `html/index.html` of the run.
+
+    Raises
+    ------
+    InputError
+        If both tables are given, or one of them is wrong.
+    """
+    report = progress or Progress()
+    if cohort and predictions:
+        raise InputError(
+            "--cohort and --predictions: give one of them; a prediction table brings its cohort along"
+        )
+    names = chapter_names()
+    if predictions:
+        take_predictions(predictions, run_dir)
+    else:
+        table = prepare_cohort(profile, run_dir, cohort=cohort, workers=workers, progress=report)
+        train_and_predict(profile, table, run_dir, workers=workers, progress=report)
+    run_chapters(names, run_dir, profile.chapter_parameters(names), where=str(profile.path), workers=workers,
+                 progress=report)  # fmt: skip
+    return render(run_dir)
+
+
+def take_predictions(path: Path, run_dir: Path) -> None:
+    """Start a run from somebody's prediction table, with the side tables that lie beside it."""
+    table = read_predictions(path)
+    write_table(table, run_dir / INPUTS["predictions"])
+    for name in SIDE_TABLES:
+        side, target = path.parent / INPUTS[name], run_dir / INPUTS[name]
+        if side.is_file() and side.resolve() != target.resolve():
+            write_table(pd.read_csv(side) if side.suffix == ".csv" else pd.read_parquet(side), target)
+    _describe(RunRecord(run_dir), table, run_dir)
+
+
+def prepare_cohort(
+    profile: Profile,
+    run_dir: Path,
+    *,
+    cohort: Path | None,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> Path:
+    """Simulate the profile's virtual cohort, or read a cohort's recordings into a waveform store.
+
+    Returns
+    -------
+    Path
+        The cohort table; the store lies in `run_dir/cohort/waveforms`, the flow in `run_dir/flow.csv`.
+    """
+    report, record = progress or Progress(), RunRecord(run_dir)
+    folder, store_dir = run_dir / "cohort", run_dir / INPUTS["waveforms"]
+    code = code_hash("simulate" if cohort is None else "cohort", "schema.py")
+    source: Any = (
+        profile.simulation.model_dump() | {"seed": profile.seed} if cohort is None else sha256_file(cohort)
+    )
+    key = sha256_json([source, str(cohort), code, versions()])
+    if cohort is None:
+        from ccta_lib.simulate import CohortSizes, simulate_cohort
+
+        table_path, sizes = folder / "cohort.parquet", CohortSizes(**profile.simulation.model_dump())
+        if not record.is_done("cohort", key, table_path, store_dir / "store.json"):
+            with record.stage("cohort", key, seed=profile.seed, sizes=profile.simulation.model_dump()), report.task(
+                "Virtual cohort", total=sum((sizes.internal_ecgs, sizes.external, sizes.followup))
+            ) as advance:  # fmt: skip
+                simulate_cohort(folder, sizes=sizes, seed=profile.seed, workers=workers, progress=advance)
+    else:
+        table_path = cohort
+        if not record.is_done("cohort", key, store_dir / "store.json"):
+            table = read_cohort(cohort)
+            with record.stage("cohort", key, table=cohort.name, sha256=source), report.task(
+                "Reading ECGs", total=len(table)
+            ) as advance:  # fmt: skip
+                build_store(cohort, table, store_dir, progress=advance)
+    write_table(flow_table(read_cohort(table_path), WaveformStore.open(store_dir)), run_dir / INPUTS["flow"])
+    for name in ("truth", "ceiling"):
+        side = folder / INPUTS[name]
+        if side.is_file():
+            write_table(
+                pd.read_csv(side) if side.suffix == ".csv" else pd.read_parquet(side), run_dir / INPUTS[name]
+            )
+    record.update(profile=profile.name, seed=profile.seed, cohort_sha256=sha256_file(table_path))
+    return table_path
+
+
+def train_and_predict(
+    profile: Profile, table_path: Path, run_dir: Path, *, workers: int = 2, progress: Progress | None = None
+) -> None:
+    """Fine-tune five folds on the internal cohort and write the prediction table and its side tables.
+
+    Raises
+    ------
+    MissingExtraError
+        If torch is not installed.
+    """
+    try:
+        from ccta_lib.training import TrainingSettings, predict, train
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "safetensors"}:
+            raise
+        raise MissingExtraError(
+            f"training needs {error.name}: pip install 'ccta-lib[train]'; or bring your own --predictions FILE"
+        ) from error
+    report, record = progress or Progress(), RunRecord(run_dir)
+    settings = TrainingSettings.from_dict(profile.training, where=str(profile.path))
+    store = WaveformStore.open(run_dir / INPUTS["waveforms"])
+    cohort = read_cohort(table_path)
+    cohort = cohort[cohort["ecg_id"].isin(store.index.loc[store.index["row"].notna(), "ecg_id"])]
+    key = sha256_json([store.key, sha256_file(table_path), settings.to_dict(), profile.seed,
+                       code_hash("model", "training", "schema.py"), versions()])  # fmt: skip
+    if not record.is_done("training", key, run_dir / INPUTS["training"]):
+        with record.stage("training", key, seed=profile.seed, settings=settings.to_dict()), report.task(
+            "Five folds", total=settings.n_folds * settings.epochs
+        ) as advance:  # fmt: skip
+            train(cohort, store, run_dir, settings, seed=profile.seed, workers=workers, progress=advance)
+    outputs = [run_dir / INPUTS[n] for n in ("predictions", "predictions_by_fold")]
+    if not record.is_done("prediction", key, *outputs):
+        with record.stage("prediction", key), report.task("Predictions", total=len(cohort)) as advance:
+            predict(cohort, store, run_dir, workers=workers, progress=advance)
+    _describe(record, read_predictions(run_dir / INPUTS["predictions"]), run_dir)
+
+
+def _describe(record: RunRecord, table: pd.DataFrame, run_dir: Path) -> None:
+    counts = table.groupby("cohort", sort=False).agg(
+        ecgs=("ecg_id", "size"), patients=("patient_id", "nunique")
+    )
+    text = "; ".join(f"{c} {n.ecgs} of {n.patients} patients" for c, n in counts.iterrows())
+    record.update(data_kind=str(table["data_kind"].iloc[0]), counts=text, versions=versions(),
+                  predictions_sha256=sha256_file(run_dir / INPUTS["predictions"]))  # fmt: skip
