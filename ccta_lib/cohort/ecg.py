@@ -17,7 +17,7 @@ from ccta_lib.cohort.store import N_SAMPLES, SAMPLING_HZ
 from ccta_lib.errors import WaveformError
 from ccta_lib.files import sha256_file
 
-__all__ = ["Ecg", "read_ecg", "source_files", "source_sha256", "split_row", "standardise"]
+__all__ = ["Ecg", "TooShortError", "read_ecg", "source_files", "source_sha256", "split_row", "standardise"]
 
 SECONDS = N_SAMPLES / SAMPLING_HZ
 _ROW = re.compile(r"(?P<path>.+\.np[yz])#(?P<row>\d+)", re.IGNORECASE)
@@ -26,6 +26,10 @@ LOWEST_HZ = 100.0
 # Rates such as 977.52 Hz become a ratio of integers with at most this denominator: at worst half a
 # millisecond in ten seconds, and the filter stays short.
 _LARGEST_DENOMINATOR = 100
+
+
+class TooShortError(WaveformError):
+    """A recording of less than ten seconds."""
 
 
 def split_row(waveform: str | os.PathLike[str]) -> tuple[Path, int | None]:
@@ -106,14 +110,16 @@ def standardise(ecg: Ecg) -> np.ndarray:
 
     Raises
     ------
+    TooShortError
+        If the recording is shorter than 10 s; it is never padded.
     WaveformError
-        If the recording is shorter than 10 s (it is never padded) or sampled below 100 Hz.
+        If it is sampled below 100 Hz.
     """
     if ecg.sampling_hz < LOWEST_HZ:
         raise WaveformError(f"sampled at {ecg.sampling_hz:g} Hz; at least {LOWEST_HZ:g} Hz are needed")
     needed = int(np.ceil(round(SECONDS * ecg.sampling_hz, 6)))
     if ecg.signal.shape[1] < needed:
-        raise WaveformError(f"recording of {ecg.seconds:.3f} s; {SECONDS:g} s are needed, none is padded")
+        raise TooShortError(f"recording of {ecg.seconds:.3f} s; {SECONDS:g} s are needed, none is padded")
     first = ecg.signal[:, :needed]
     ratio = Fraction(SAMPLING_HZ) / Fraction(ecg.sampling_hz).limit_denominator(_LARGEST_DENOMINATOR)
     if ratio == 1:

@@ -15,6 +15,7 @@ A store is a folder with three files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -194,16 +195,38 @@ class StoreWriter:
         self._records: dict[int, dict[str, Any]] = {}
         self._header = {"format": FORMAT, "key": key, "ecgs": len(ids), "ids": sha256_json(self.ecg_ids)}
         self.path.mkdir(parents=True, exist_ok=True)
-        self._finished = self._claim(replace=replace)
-        if not self._finished:
+        self.finished = self._claim(replace=replace)
+        if not self.finished:
             self._open_signals()
 
     @property
     def pending(self) -> np.ndarray:
         """Rows neither written nor excluded yet, ascending int64."""
-        if self._finished:
+        if self.finished:
             return np.empty(0, dtype=np.int64)
         return np.setdiff1d(np.arange(len(self.ecg_ids)), np.fromiter(self._records, dtype=np.int64))
+
+    @property
+    def written(self) -> np.ndarray:
+        """Rows written so far, ascending int64."""
+        return np.array(sorted(r for r, record in self._records.items() if not record["reason"]), dtype=np.int64)
+
+    @property
+    def excluded(self) -> list[tuple[str, str, str]]:
+        """(ecg_id, reason, flags) of the ECGs excluded so far, in the table's order."""
+        records = (self._records[row] for row in sorted(self._records))
+        return [(self.ecg_ids[r["row"]], r["reason"], r["flags"]) for r in records if r["reason"]]
+
+    def digest(self, row: int) -> str:
+        """SHA-256 of the samples stored in one row, as `digest_of` gives it for signals."""
+        size = SHAPE[0] * SHAPE[1] * 2
+        self._signals.seek(self._offset + int(row) * size)
+        return hashlib.sha256(self._signals.read(size)).hexdigest()
+
+    @staticmethod
+    def digest_of(signal: np.ndarray) -> str:
+        """SHA-256 of what would be stored of one ECG, shape (12, 5000), millivolt."""
+        return hashlib.sha256(_units(signal).tobytes()).hexdigest()
 
     def write(self, rows: Sequence[int] | np.ndarray, signals: np.ndarray, *,
               index: Sequence[dict[str, Any]] | None = None) -> None:  # fmt: skip
@@ -239,7 +262,7 @@ class StoreWriter:
                 for i in np.flatnonzero(bad)
             ))  # fmt: skip
         for row, one in zip(numbers, signals, strict=True):
-            stored = np.rint(one.astype(np.float64) * UNITS_PER_MILLIVOLT).astype("<i2")
+            stored = _units(one)
             self._signals.seek(self._offset + row * stored.nbytes)
             self._signals.write(stored.tobytes())
         self._note(records)
@@ -264,7 +287,7 @@ class StoreWriter:
         InputError
             If rows are still pending.
         """
-        if self._finished:
+        if self.finished:
             return WaveformStore.open(self.path)
         left = self.pending
         if left.size:
@@ -290,7 +313,7 @@ class StoreWriter:
         form = {"sampling_hz": SAMPLING_HZ, "unit": "microvolt", "shape": [len(index), *SHAPE]}
         write_json({**self._header, **counts, **form, "leads": LEADS}, self.path / _META)
         (self.path / _JOURNAL).unlink()
-        self._finished = True
+        self.finished = True
         return WaveformStore.open(self.path)
 
     def _claim(self, *, replace: bool) -> bool:
@@ -332,7 +355,7 @@ class StoreWriter:
         self._signals = open(path, "r+b", buffering=0)  # noqa: SIM115
 
     def _checked(self, rows: Sequence[int], notes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        if self._finished:
+        if self.finished:
             raise InputError(f"{self.path}: this store is finished")
         faults = [f"{self.path}: row {r} is outside 0 to {len(self.ecg_ids) - 1}" for r in rows
                   if not 0 <= r < len(self.ecg_ids)]  # fmt: skip
@@ -353,6 +376,10 @@ class StoreWriter:
         with open(self.path / _JOURNAL, "a", encoding="utf-8") as stream:
             stream.write("".join(json.dumps(record) + "\n" for record in records))
         self._records.update((record["row"], record) for record in records)
+
+
+def _units(signal: np.ndarray) -> np.ndarray:
+    return np.rint(signal.astype(np.float64) * UNITS_PER_MILLIVOLT).astype("<i2")
 
 
 def _read_journal(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:

@@ -46,7 +46,8 @@ def test_units(unit: str, factor: float | None) -> None:
 @settings(max_examples=50, deadline=None)
 @given(order=st.permutations(range(12)), microvolt=st.lists(st.booleans(), min_size=12, max_size=12),
        lower=st.booleans())  # fmt: skip
-def test_channel_order_and_units_do_not_matter(order: list[int], microvolt: list[bool], lower: bool, tones: Tones) -> None:
+def test_channel_order_and_units_do_not_matter(tones: Tones, order: list[int], microvolt: list[bool],
+                                               lower: bool) -> None:  # fmt: skip
     signal = tones(seconds=0.1)
     names = [LEADS[i].lower() if lower else LEADS[i] for i in order]
     units = ["uV" if micro else "mV" for micro in microvolt]
