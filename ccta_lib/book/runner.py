@@ -148,7 +148,9 @@ def run_chapters(
     with report.task("Chapters", total=len(todo)) as advance, ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), max_tasks_per_child=1
     ) as pool:  # fmt: skip
-        jobs = {pool.submit(_execute, n, values, run_dir.resolve()): n for n, (values, _) in todo.items()}
+        jobs = {
+            pool.submit(execute_chapter, n, values, run_dir.resolve()): n for n, (values, _) in todo.items()
+        }
         for done, job in enumerate(as_completed(jobs), start=1):
             name = jobs[job]
             try:
@@ -174,7 +176,7 @@ def _key(source: ChapterSource, values: dict[str, Any], run_dir: Path) -> str:
     return sha256_json([sha256_file(source.path), values, inputs, code_hash(*LIBRARY), versions()])
 
 
-def _execute(name: str, values: dict[str, Any], run_dir: Path) -> tuple[float, float]:
+def execute_chapter(name: str, values: dict[str, Any], run_dir: Path) -> tuple[float, float]:
     """Run one chapter in this process; returns seconds and the kernel's peak memory in MiB."""
     start = time.perf_counter()
     source = read_chapter(name)
