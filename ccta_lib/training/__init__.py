@@ -1,0 +1,55 @@
+"""Fine-tuning as in the paper: augmentation, objective, schedule, folds, loop; needs the extra `train`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ccta_lib.errors import MissingExtraError
+from ccta_lib.training.folds import inner_set, label_matrix, patient_folds
+from ccta_lib.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from ccta_lib.training.augmentation import augment, augmentation_strength
+    from ccta_lib.training.inference import predict
+    from ccta_lib.training.objective import pcgrad, uncertainty_weighted
+    from ccta_lib.training.pretraining import pretrain
+    from ccta_lib.training.run import TrainingRun, train
+
+_HOME = {
+    "augment": "augmentation",
+    "augmentation_strength": "augmentation",
+    "pcgrad": "objective",
+    "predict": "inference",
+    "pretrain": "pretraining",
+    "train": "run",
+    "TrainingRun": "run",
+    "uncertainty_weighted": "objective",
+}
+__all__ = [
+    "TrainingRun",
+    "TrainingSettings",
+    "augment",
+    "augmentation_strength",
+    "inner_set",
+    "label_matrix",
+    "patient_folds",
+    "pcgrad",
+    "predict",
+    "pretrain",
+    "train",
+    "uncertainty_weighted",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "safetensors"}:
+            raise
+        raise MissingExtraError(
+            f"{__name__}.{name} needs {error.name}; install the extra: pip install 'ccta-lib[train]'"
+        ) from error

@@ -1,0 +1,86 @@
+"""The four augmentations of the paper, for a whole batch at once (Methods, training strategy)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ccta_lib.errors import ParameterError
+
+SHIFT_SHARE, SHIFT_PROBABILITY = 0.10, 0.8
+AMPLITUDE_RANGE, AMPLITUDE_PROBABILITY = (0.9, 1.1), 0.8
+NOISE_SD, NOISE_LIMIT, NOISE_PROBABILITY = 0.02, 0.1, 0.5
+BLANK_RANGE, BLANK_PROBABILITY = (0.02, 0.10), 0.3
+
+
+def augmentation_strength(epoch: float, epochs: int) -> float:
+    """Return the strength in an epoch: 1 at the start, falling to .5 by a cosine.
+
+    The paper's equation 3 as printed runs from 1 to 0; its text, and the authors' practice, from 1 to .5.
+
+    Parameters
+    ----------
+    epoch : counted from 0
+    epochs : epochs of the whole run
+    """
+    if epochs < 1 or not 0 <= epoch <= epochs:
+        raise ParameterError(f"augmentation: epoch {epoch} of {epochs}; expected 0 to the number of epochs")
+    return 0.75 + 0.25 * math.cos(math.pi * epoch / epochs)
+
+
+def augment(signals: Tensor, strength: float, *, generator: torch.Generator) -> Tensor:
+    """Shift, scale, add noise to and blank each ECG, each with its probability times `strength`.
+
+    Parameters
+    ----------
+    signals : Tensor, shape (n, leads, samples)
+        Standardised ECGs; left unchanged.
+    strength : in [0, 1]; also scales the noise
+    generator : source of all randomness
+
+    Returns
+    -------
+    Tensor, shape (n, leads, samples)
+        All leads of an ECG are shifted, scaled and blanked together.
+
+    Raises
+    ------
+    ParameterError
+        If the shape or the strength is wrong.
+    """
+    if signals.ndim != 3:
+        raise ParameterError(
+            f"augment: signals have shape {tuple(signals.shape)}; expected (n, leads, samples)"
+        )
+    if not 0 <= strength <= 1:
+        raise ParameterError(f"augment: strength is {strength}; expected 0 to 1")
+    n, _, samples = signals.shape
+    device = signals.device
+
+    def uniform(low: float = 0.0, high: float = 1.0) -> Tensor:
+        return low + (high - low) * torch.rand(n, generator=generator, device=device)
+
+    def chosen(probability: float) -> Tensor:
+        return uniform() < probability * strength
+
+    reach = int(SHIFT_SHARE * samples)
+    shift = torch.randint(-reach, reach + 1, (n,), generator=generator, device=device)
+    shift = torch.where(chosen(SHIFT_PROBABILITY), shift, 0)
+    time = torch.arange(samples, device=device)
+    out = signals.gather(-1, ((time - shift[:, None]) % samples)[:, None].expand_as(signals))
+
+    scale = torch.where(chosen(AMPLITUDE_PROBABILITY), uniform(*AMPLITUDE_RANGE), 1.0)
+    out *= scale[:, None, None].to(out.dtype)
+
+    noisy = chosen(NOISE_PROBABILITY).nonzero()[:, 0]
+    if strength:
+        noise = torch.randn((len(noisy), *out.shape[1:]), generator=generator, device=device, dtype=out.dtype)
+        out[noisy] += noise.mul_(NOISE_SD * strength).clamp_(-NOISE_LIMIT, NOISE_LIMIT)
+
+    length = (uniform(*BLANK_RANGE) * samples).long()
+    start = (uniform() * (samples - length + 1)).long()
+    blank = (time >= start[:, None]) & (time < (start + length)[:, None])
+    blank &= chosen(BLANK_PROBABILITY)[:, None]
+    return out.masked_fill_(blank[:, None], 0.0)

@@ -1,0 +1,79 @@
+"""From settings to a network ready to train: architecture, pretrained trunk, new head, input contract."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ccta_lib.errors import WeightsError
+from ccta_lib.model.checkpoint import LoadReport, load_pretrained, read_weights
+from ccta_lib.model.contract import CONTRACTS, InputContract
+from ccta_lib.model.net1d import ARCHITECTURES, Net1D, Net1DConfig
+from ccta_lib.schema import VESSELS
+from ccta_lib.training.settings import TrainingSettings
+
+
+def weights_path(settings: TrainingSettings) -> Path | None:
+    """Return the file the trunk starts from; None from scratch."""
+    from ccta_lib.model import NANO
+
+    return {"nano": NANO, "scratch": None}.get(settings.init, Path(settings.init))
+
+
+def build_network(
+    settings: TrainingSettings, *, seed: int, targets: np.ndarray | None = None
+) -> tuple[Net1D, InputContract, LoadReport | None]:
+    """Build the network that fine-tuning starts from.
+
+    Parameters
+    ----------
+    settings : init, architecture, input_contract, dropout and head_bias are used
+    seed : seed of what is not pretrained
+    targets : float array, shape (n, 4), optional
+        Labels of the training rows, for a head bias at their log odds.
+
+    Returns
+    -------
+    network, input contract, report of the loaded weights (None from scratch)
+
+    Raises
+    ------
+    WeightsError
+        If the weights do not fit, or state no input contract and the settings name none.
+    """
+    path = weights_path(settings)
+    named = None if settings.input_contract is None else CONTRACTS[settings.input_contract]
+    config, contract = ARCHITECTURES[settings.architecture], named or CONTRACTS[settings.architecture]
+    if path is not None:
+        _, metadata = read_weights(path)
+        if "config" in metadata:
+            config = Net1DConfig(**metadata["config"])
+        if "contract" in metadata:
+            contract = InputContract.from_dict(metadata["contract"])
+    config = replace(
+        config, n_classes=len(VESSELS), use_bn=contract.batchnorm_applied, dropout=settings.dropout
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Net1D(config)
+    report = None
+    if path is not None:
+        report = load_pretrained(model, path, head="replace", contract=named)
+        if report.contract is None:
+            raise WeightsError(
+                f"{path}: states no input contract; set input_contract to one of {', '.join(CONTRACTS)}"
+            )
+        contract = report.contract
+    if settings.head_bias == "prevalence" and targets is not None:
+        with torch.no_grad():
+            model.dense.bias.copy_(torch.from_numpy(_log_odds(targets)))
+    return model, contract, report
+
+
+def _log_odds(targets: np.ndarray) -> np.ndarray:
+    """Return the log odds of each label, shrunk by one half in each class; 0 where nothing is labelled."""
+    positive, negative = (targets == 1).sum(0) + 0.5, (targets == 0).sum(0) + 0.5
+    return np.log(positive / negative).astype(np.float32)

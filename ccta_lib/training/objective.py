@@ -1,0 +1,188 @@
+"""The multi-task objective: masked vessel losses, uncertainty weights (equation 1), PCGrad (equation 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ccta_lib.errors import ParameterError
+
+FORMS = ("paper", "published code")
+
+
+def vessel_losses(logits: Tensor, targets: Tensor, labelled: Tensor | None = None) -> Tensor:
+    """Return the binary cross-entropy of each vessel over its labelled rows.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, tasks)
+    targets : Tensor, shape (n, tasks)
+        1, 0, or NaN where the label is unknown.
+    labelled : Tensor, shape (tasks,), optional
+        Labelled rows in the whole batch, when `logits` is only a part of it (accumulation, several
+        devices): the parts' losses then add up to the whole batch's.
+
+    Returns
+    -------
+    Tensor, shape (tasks,)
+        NaN for a vessel without a labelled row in the whole batch.
+    """
+    if logits.shape != targets.shape:
+        raise ParameterError(
+            f"vessel_losses: logits {tuple(logits.shape)} and targets {tuple(targets.shape)} differ in shape"
+        )
+    known = ~targets.isnan()
+    # The logit of an unlabelled row is masked before the loss: NaN x 0 would poison its gradient.
+    each = functional.binary_cross_entropy_with_logits(
+        logits.masked_fill(~known, 0.0), targets.nan_to_num(), reduction="none"
+    )
+    count = known.sum(0) if labelled is None else labelled
+    total = (each * known).sum(0)
+    return torch.where(count > 0, total / count.clamp(min=1), torch.full_like(total, torch.nan))
+
+
+def uncertainty_weighted(losses: Tensor, log_sigma: Tensor, *, form: str = "paper") -> Tensor:
+    """Weight each task's loss by its learned uncertainty (Methods, equation 1).
+
+    Parameters
+    ----------
+    losses : Tensor, shape (tasks,)
+        NaN for a task without a labelled row: it adds neither loss nor log sigma.
+    log_sigma : Tensor, shape (tasks,)
+    form : "paper": L / (2 sigma^2) + log sigma; "published code": L / sigma^2 + log sigma^2, twice as much
+
+    Returns
+    -------
+    Tensor, shape (tasks,)
+        The terms of the objective; their sum is the objective.
+
+    Raises
+    ------
+    ParameterError
+        If `form` is unknown or the shapes differ.
+    """
+    if form not in FORMS:
+        raise ParameterError(f"uncertainty_weighted: form is {form!r}; expected one of {', '.join(FORMS)}")
+    if losses.shape != log_sigma.shape:
+        raise ParameterError(
+            f"uncertainty_weighted: losses {tuple(losses.shape)} and log_sigma {tuple(log_sigma.shape)} differ"
+        )
+    present = ~losses.isnan()
+    terms = 0.5 * torch.exp(-2 * log_sigma) * losses.where(present, losses.new_zeros(())) + log_sigma
+    if form == "published code":
+        terms = 2 * terms
+    return terms.where(present, terms.new_zeros(()))
+
+
+def flat_gradients(outputs: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    """Return the gradient of each output with respect to all parameters, one row per output.
+
+    Parameters
+    ----------
+    outputs : Tensor, shape (tasks,)
+        Differentiable scalars; their graph is kept.
+    parameters : tensors the outputs depend on
+
+    Returns
+    -------
+    Tensor, shape (tasks, parameters)
+    """
+    rows = []
+    for output in outputs:
+        gradients = torch.autograd.grad(output, parameters, retain_graph=True, materialize_grads=True)
+        rows.append(torch.cat([g.reshape(-1) for g in gradients]))
+    return torch.stack(rows)
+
+
+def assign_gradient(gradient: Tensor, parameters: Sequence[Tensor]) -> None:
+    """Write a flat gradient into the parameters' `.grad`, in the order of `flat_gradients`."""
+    offset = 0
+    for parameter in parameters:
+        parameter.grad = gradient[offset : offset + parameter.numel()].view_as(parameter)
+        offset += parameter.numel()
+
+
+class Conflicts(NamedTuple):
+    """How task gradients lie to each other: pairs compared, share in conflict, mean cosine (NaN if no pair)."""
+
+    pairs: int
+    share: float
+    mean_cosine: float
+
+
+def conflicts(gram: Tensor) -> Conflicts:
+    """Summarise a Gram matrix of task gradients, shape (tasks, tasks); zero gradients are left out."""
+    gram = gram.double()
+    norm = gram.diagonal().clamp(min=0).sqrt()
+    active = (norm > 0).nonzero()[:, 0]
+    first, second = torch.triu_indices(len(active), len(active), offset=1)
+    if not len(first):
+        return Conflicts(0, float("nan"), float("nan"))
+    first, second = active[first], active[second]
+    cosine = gram[first, second] / (norm[first] * norm[second])
+    return Conflicts(len(cosine), (cosine < 0).double().mean().item(), cosine.mean().item())
+
+
+def pcgrad_coefficients(gram: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Return what PCGrad does as a matrix: projected gradients = coefficients @ gradients.
+
+    Each task's gradient is projected onto the normal plane of every other task's *original* gradient it
+    conflicts with, in random order (Yu et al. 2020, algorithm 1; Methods, equation 2). The running
+    gradient stays a combination of the originals, so that all products follow from their Gram matrix.
+
+    Parameters
+    ----------
+    gram : Tensor, shape (tasks, tasks)
+        Dot products of the original gradients.
+    generator : draws the order; a zero gradient (a task without labels) neither projects nor is projected
+
+    Returns
+    -------
+    Tensor of float64, shape (tasks, tasks)
+    """
+    products = gram.detach().double().cpu().tolist()
+    tasks = len(products)
+    active = [t for t in range(tasks) if products[t][t] > 0]
+    coefficients = torch.eye(tasks, dtype=torch.float64)
+    for task in active:
+        others = [t for t in active if t != task]
+        order = torch.randperm(len(others), generator=generator, device=generator.device).tolist()
+        mine = [float(t == task) for t in range(tasks)]
+        for other in (others[i] for i in order):
+            dot = sum(c * products[t][other] for t, c in enumerate(mine))
+            if dot < 0:
+                mine[other] -= dot / products[other][other]
+        coefficients[task] = torch.tensor(mine, dtype=torch.float64)
+    return coefficients
+
+
+def pcgrad(gradients: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Project conflicting task gradients and return their sum (PCGrad; Methods, equation 2).
+
+    Parameters
+    ----------
+    gradients : Tensor, shape (tasks, parameters)
+    generator : draws the order of projections
+
+    Returns
+    -------
+    Tensor, shape (parameters,)
+
+    Raises
+    ------
+    ParameterError
+        If `gradients` is no matrix or not finite.
+    """
+    if gradients.ndim != 2:
+        raise ParameterError(
+            f"pcgrad: gradients have shape {tuple(gradients.shape)}; expected (tasks, parameters)"
+        )
+    gram = gradients @ gradients.T
+    if not torch.isfinite(gram).all():
+        raise ParameterError("pcgrad: a gradient is NaN or infinite; lower the learning rate")
+    coefficients = pcgrad_coefficients(gram, generator=generator)
+    return coefficients.sum(0).to(gradients) @ gradients

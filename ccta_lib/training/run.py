@@ -1,0 +1,328 @@
+"""Fine-tuning all folds: from a cohort table and its waveforms to five networks and a log."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ccta_lib.cohort.store import WaveformStore
+from ccta_lib.errors import InputError, TableError
+from ccta_lib.files import atomic_path, read_json, sha256_file, sha256_json, write_json
+from ccta_lib.model.contract import InputContract
+from ccta_lib.schema import VESSELS, write_table
+from ccta_lib.training.folds import inner_set, label_matrix, patient_folds
+from ccta_lib.training.loop import FoldJob, derive_seed, train_fold
+from ccta_lib.training.network import build_network, weights_path
+from ccta_lib.training.settings import TrainingSettings
+from ccta_lib.training.workers import Progress, TimeLeft, check_workers, run_processes
+
+PREPARE_BATCH = 128
+FOLDS, LOG, RUN_RECORD = "folds.parquet", "training.parquet", "training.json"
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What `train` leaves behind.
+
+    Attributes
+    ----------
+    folder : the run directory: training.parquet, training.json, folds/
+    log : one row per fold and epoch, with `chosen_nested` and `chosen_paper`
+    record : settings, key, versions, rows, chosen epochs, optimism, seconds
+    """
+
+    folder: Path
+    log: pd.DataFrame
+    record: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> TrainingRun:
+        """Open a finished run.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no finished training.
+        """
+        path = Path(folder)
+        if not (path / RUN_RECORD).is_file():
+            raise InputError(f"{path}: holds no finished training ({RUN_RECORD} is missing); train first")
+        return cls(path, pd.read_parquet(path / LOG), read_json(path / RUN_RECORD))
+
+
+def kept_rows(cohort: pd.DataFrame, store: WaveformStore) -> pd.DataFrame:
+    """Return the rows whose ECG the store kept.
+
+    Raises
+    ------
+    TableError
+        If an ECG of the table is unknown to the store.
+    """
+    kept = store.index.set_index("ecg_id")["row"].notna()
+    ids = cohort["ecg_id"].astype(str)
+    unknown = ids[~ids.isin(kept.index)]
+    if len(unknown):
+        raise TableError(
+            f"{store.path}: knows nothing of ECG {unknown.iloc[0]!r} and {len(unknown) - 1} others of the table; "
+            "build the store from this table"
+        )
+    return cohort[ids.map(kept).to_numpy(dtype=bool)].reset_index(drop=True)
+
+
+def prepare_signals(
+    store: WaveformStore,
+    ecg_ids: list[str],
+    contract: InputContract,
+    path: Path,
+    *,
+    progress: Progress | None = None,
+) -> Path:
+    """Write what the network sees as one `.npy` of float32, (n, leads, samples), in the order of `ecg_ids`."""
+    if path.is_file():
+        return path
+    n = len(ecg_ids)
+    with atomic_path(path) as temporary:
+        out = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype=np.float32, shape=(n, len(contract.leads), contract.samples)
+        )
+        for i in range(0, n, PREPARE_BATCH):
+            out[i : i + PREPARE_BATCH] = contract.prepare(store.signals(ecg_ids[i : i + PREPARE_BATCH]))
+            if progress is not None:
+                progress(min(i + PREPARE_BATCH, n), n, "preparing ECGs")
+        out.flush()
+    return path
+
+
+def train(
+    cohort: pd.DataFrame,
+    store: WaveformStore,
+    out: str | os.PathLike[str],
+    settings: TrainingSettings | None = None,
+    *,
+    seed: int,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> TrainingRun:
+    """Fine-tune one network per fold on the internal cohort (Methods, training strategy).
+
+    Parameters
+    ----------
+    cohort : cohort table (contract 1), as `read_cohort` returns it
+    store : its waveforms; ECGs the store excluded are left out
+    out : run directory; a run killed there is continued, a finished one with equal inputs is returned
+    settings : defaults are the paper's
+    seed : of everything random
+    workers : processes at a time, one torch thread each
+    progress : called with (done, total, note); steps done over all folds
+
+    Returns
+    -------
+    TrainingRun
+
+    Raises
+    ------
+    TableError
+        If no internal ECG has a label, or a patient is both internal and elsewhere.
+    WeightsError, ParameterError
+        If the pretrained weights or the settings do not fit.
+    """
+    settings = settings or TrainingSettings()
+    check_workers(workers)
+    folder = Path(out)
+    table, targets, fold = _assign(cohort, store, settings, seed)
+    model, contract, report = build_network(settings, seed=0)
+    key = sha256_json(
+        {
+            "settings": settings.model_dump(),
+            "seed": seed,
+            "table": _table_key(table, targets, fold),
+            "store": store.key,
+            "config": model.config.as_dict(),
+            "contract": contract.as_dict(),
+            "weights": None if report is None else report.sha256,
+            "versions": _versions(),
+        }
+    )
+    if (folder / RUN_RECORD).is_file() and read_json(folder / RUN_RECORD)["key"] == key:
+        return TrainingRun.open(folder)
+    (folder / RUN_RECORD).unlink(missing_ok=True)
+    folds_folder = folder / "folds"
+    write_table(table[["ecg_id", "patient_id"]].assign(fold=fold), folds_folder / FOLDS)
+    ids = table["ecg_id"].astype(str).tolist()
+    signals_key = sha256_json([store.key, ids, contract.as_dict()])[:16]
+    signals = prepare_signals(
+        store, ids, contract, folds_folder / f"prepared-{signals_key}.npy", progress=progress
+    )
+    jobs = [
+        _job(k, folds_folder, key, signals, targets, fold, table, settings, seed)
+        for k in range(settings.n_folds)
+    ]
+    records = run_processes(
+        train_fold,
+        jobs,
+        names=[f"fold {j.fold}" for j in jobs],
+        workers=workers,
+        on_tick=_reporter(jobs, progress),
+    )
+    log = _log(records)
+    write_table(log, folder / LOG)
+    record = _record(records, table, targets, settings, seed, key, None if report is None else report.sha256)
+    write_json(record, folder / RUN_RECORD)
+    signals.unlink(missing_ok=True)
+    return TrainingRun(folder, log, record)
+
+
+def _assign(
+    cohort: pd.DataFrame, store: WaveformStore, settings: TrainingSettings, seed: int
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    internal = cohort["cohort"].fillna("internal") == "internal" if "cohort" in cohort else None
+    if internal is not None:
+        both = sorted(set(cohort.loc[internal, "patient_id"]) & set(cohort.loc[~internal, "patient_id"]))
+        if both:
+            raise TableError(
+                f"patient {both[0]} and {len(both) - 1} others are internal and also in another cohort; "
+                "predictions on the other cohort would be of patients trained on, remove one of the two"
+            )
+        cohort = cohort[internal]
+    table = kept_rows(cohort, store)
+    targets = label_matrix(table)
+    if np.isnan(targets).all():
+        raise TableError(
+            "no internal ECG has a grade for any vessel; training needs at least one of "
+            + ", ".join(v.grade_column for v in VESSELS)
+        )
+    fold = patient_folds(table, settings.n_folds, seed=seed).to_numpy(dtype=int)
+    return table, targets, fold
+
+
+def _job(
+    k: int,
+    folder: Path,
+    key: str,
+    signals: Path,
+    targets: np.ndarray,
+    fold: np.ndarray,
+    table: pd.DataFrame,
+    settings: TrainingSettings,
+    seed: int,
+) -> FoldJob:
+    labelled = ~np.isnan(targets).all(axis=1)
+    rest = np.flatnonzero((fold != k) & labelled)
+    groups = table["patient_id"].astype(str).to_numpy()[rest]
+    inner = inner_set(targets[rest], groups, settings.inner_fraction, seed=derive_seed(seed, k) % 2**32)
+    return FoldJob(
+        fold=k,
+        folder=folder / f"fold{k}",
+        key=key,
+        signals=signals,
+        targets=targets,
+        train=rest[~inner],
+        inner=rest[inner],
+        outer=np.flatnonzero((fold == k) & labelled),
+        settings=settings,
+        seed=seed,
+    )
+
+
+def _reporter(jobs: list[FoldJob], progress: Progress | None) -> Callable[[dict[int, int]], None]:
+    totals = [j.steps_per_epoch * j.settings.epochs for j in jobs]
+    bar = TimeLeft(progress, sum(totals))
+
+    def report(ticks: dict[int, int]) -> None:
+        active = [i for i, done in ticks.items() if done < totals[i]]
+        note = "; ".join(
+            f"fold {jobs[i].fold} epoch {(ticks[i] - 1) // jobs[i].steps_per_epoch + 1}/{jobs[i].settings.epochs}"
+            for i in active
+        )
+        bar(sum(ticks.values()), note)
+
+    return report
+
+
+def _table_key(table: pd.DataFrame, targets: np.ndarray, fold: np.ndarray) -> str:
+    return sha256_json(
+        [
+            table["ecg_id"].astype(str).tolist(),
+            table["patient_id"].astype(str).tolist(),
+            np.nan_to_num(targets, nan=-1).tolist(),
+            fold.tolist(),
+        ]
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("ccta-lib", "torch", "numpy", "scipy", "scikit-learn")} | {
+        "cpu": torch.backends.cpu.get_cpu_capability()
+    }
+
+
+def _log(records: list[dict[str, Any]]) -> pd.DataFrame:
+    frames = []
+    for record in records:
+        frame = pd.DataFrame(record["log"])
+        for rule, epoch in record["chosen_epoch"].items():
+            frame[f"chosen_{rule}"] = frame["epoch"] == epoch
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _record(
+    records: list[dict[str, Any]],
+    table: pd.DataFrame,
+    targets: np.ndarray,
+    settings: TrainingSettings,
+    seed: int,
+    key: str,
+    weights: str | None,
+) -> dict[str, Any]:
+    outer = pd.DataFrame([r["outer_macro"] for r in records])
+    source = weights_path(settings)
+    return {
+        "key": key,
+        "settings": settings.model_dump(),
+        "seed": seed,
+        "init": {"name": settings.init, "file": None if source is None else source.name, "sha256": weights},
+        "contract": records[0]["contract"],
+        "parameters": records[0]["parameters"],
+        "versions": _versions(),
+        "ecgs": len(table),
+        "patients": int(table["patient_id"].nunique()),
+        "never_labelled": [
+            str(v) for v, none in zip(VESSELS, np.isnan(targets).all(axis=0), strict=True) if none
+        ],
+        "folds": [
+            {k: r[k] for k in ("fold", "rows", "positives", "chosen_epoch", "outer_macro", "macro_vessels")}
+            for r in records
+        ],
+        "macro_auc_nested": float(outer["nested"].mean()),
+        "macro_auc_paper": float(outer["paper"].mean()),
+        "optimism": float((outer["paper"] - outer["nested"]).mean()),
+        "seconds_per_fold": [sum(r["seconds_per_epoch"]) for r in records],
+    }
+
+
+def weights_of(run: TrainingRun, selection: str | None = None) -> list[Path]:
+    """Return the weights file of each fold under a selection rule (default: the settings')."""
+    rule = selection or run.record["settings"]["selection"]
+    paths = [
+        run.folder / "folds" / f"fold{k}" / f"{rule}.safetensors" for k in range(len(run.record["folds"]))
+    ]
+    missing = [p for p in paths if not p.is_file()]
+    if missing:
+        raise InputError(
+            *(f"{p}: missing; train again, or choose selection nested or paper" for p in missing)
+        )
+    return paths
+
+
+def weights_hashes(run: TrainingRun, selection: str | None = None) -> list[str]:
+    """Return the SHA-256 of each fold's weights."""
+    return [sha256_file(p) for p in weights_of(run, selection)]

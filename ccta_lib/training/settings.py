@@ -1,0 +1,85 @@
+"""What a training run is made of: one frozen object, built from a profile and checked before anything runs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ccta_lib.errors import ParameterError
+from ccta_lib.schema import N_FOLDS
+
+INITS = ("nano", "scratch")
+
+
+class TrainingSettings(BaseModel):
+    """Settings of fine-tuning; the defaults are the paper's (Methods, training strategy), nested selection aside.
+
+    Attributes
+    ----------
+    init : "nano" (shipped weights), "scratch" (no pretraining), or a path of weights
+    architecture : network of "scratch", and of a checkpoint that states none
+    input_contract : preprocessing by name (see `ccta_lib.model.CONTRACTS`), only for weights that state none
+    epochs, batch_size : a batch is that many ECGs, and as many augmented copies
+    learning_rate, weight_decay : of AdamW, at the peak
+    warmup_fraction, final_rate_fraction : linear rise over that share of the steps, cosine to that share of the peak
+    dropout : inside the blocks
+    uncertainty : form of equation 1, or "equal" for fixed equal weights
+    sigma_learning_rate : "paper" = the network's rate and decay; a number = its own rate, no decay
+    pcgrad : project conflicting gradients (equation 2), else their plain sum
+    augmentation : add the augmented copy to each batch
+    head_bias : start of the new head's bias: "prevalence" = log odds in the training rows, "random" = PyTorch's
+    selection : which epoch's weights predict: "nested" (best on the inner set) or "paper" (best on the reported fold)
+    n_folds, inner_fraction : outer folds, and the share of the remaining patients in the inner set
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    init: str = "nano"
+    architecture: Literal["nano", "ecgfounder"] = "nano"
+    input_contract: Literal["nano", "ecgfounder", "paper"] | None = None
+    epochs: int = Field(default=100, ge=1)
+    batch_size: int = Field(default=64, ge=2)
+    learning_rate: float = Field(default=3e-5, gt=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0, lt=1)
+    warmup_fraction: float = Field(default=0.1, ge=0, lt=1)
+    final_rate_fraction: float = Field(default=0.01, ge=0, le=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    uncertainty: Literal["published code", "paper", "equal"] = "published code"
+    sigma_learning_rate: float | Literal["paper"] = "paper"
+    pcgrad: bool = True
+    augmentation: bool = True
+    head_bias: Literal["prevalence", "random"] = "prevalence"
+    selection: Literal["nested", "paper"] = "nested"
+    n_folds: int = Field(default=N_FOLDS, ge=2, le=N_FOLDS)
+    inner_fraction: float = Field(default=0.15, ge=0.05, le=0.5)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, source: str = "training settings") -> Self:
+        """Build settings from a profile's mapping.
+
+        Raises
+        ------
+        ParameterError
+            One line per fault: unknown name, wrong type or out of range.
+        """
+        try:
+            settings = cls(**values)
+        except ValidationError as error:
+            raise ParameterError(*(_line(source, e, cls) for e in error.errors())) from error
+        except TypeError as error:
+            raise ParameterError(f"{source}: {error}; expected a mapping of names to values") from error
+        rate = settings.sigma_learning_rate
+        if isinstance(rate, float) and not 0 < rate < 1:
+            raise ParameterError(
+                f"{source}: sigma_learning_rate is {rate:g}; expected 'paper' or above 0, below 1"
+            )
+        return settings
+
+
+def _line(source: str, error: Any, cls: type[TrainingSettings]) -> str:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    if error["type"] == "extra_forbidden":
+        return f"{source}: {name} is unknown; known are {', '.join(cls.model_fields)}"
+    message = str(error["msg"])
+    return f"{source}: {name} is {error['input']!r}; {message[0].lower()}{message[1:]}"
