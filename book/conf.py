@@ -41,6 +41,7 @@ html_title = "Coronary stenosis from the ECG: an executable paper"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_copy_source = False
+html_sidebars = {"**": ["navbar-logo.html", "sbt-sidebar-nav.html"]}  # the search field stands in the header
 html_theme_options = {
     "announcement": f"<strong>{lead}</strong> {rest}",
     "use_download_button": False,

@@ -174,7 +174,7 @@ def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null:
 
     profile = _profile(profile_name, seed)
     sizes = CohortSizes(**profile.simulation.model_dump())
-    with TerminalProgress().task("Virtual cohort", total=sizes.ecgs) as advance:
+    with TerminalProgress().task("Virtual cohort", total=sizes.internal_ecgs + sizes.external + sizes.followup) as advance:
         table = simulate_cohort(
             out, sizes=sizes, seed=profile.seed, null=null, workers=workers, progress=advance
         )
@@ -192,10 +192,10 @@ def pretrain(out: Path, seed: int) -> None:
     Example:
       ccta pretrain --out nano.safetensors
     """
-    from ccta_lib.training.pretrain import pretrain as make
+    from ccta_lib.training import pretrain as make
 
-    progress = TerminalProgress()
-    make(out, seed=seed, progress=progress)
+    with TerminalProgress().task("Pretraining", total=1) as advance:
+        make(out, seed=seed, progress=advance)
     click.echo(out)
 
 

@@ -16,7 +16,7 @@ from ccta_lib.book.provenance import RunRecord, code_hash, versions
 from ccta_lib.book.render import render
 from ccta_lib.book.runner import chapter_names, run_chapters
 from ccta_lib.cohort import WaveformStore, build_store, flow_table
-from ccta_lib.errors import InputError, MissingExtraError
+from ccta_lib.errors import InputError
 from ccta_lib.files import sha256_file, sha256_json
 from ccta_lib.profile import Profile
 from ccta_lib.progress import Progress
@@ -136,23 +136,16 @@ def train_and_predict(
     MissingExtraError
         If torch is not installed.
     """
-    try:
-        from ccta_lib.training import TrainingSettings, predict, train
-    except ModuleNotFoundError as error:
-        if error.name not in {"torch", "safetensors"}:
-            raise
-        raise MissingExtraError(
-            f"training needs {error.name}: pip install 'ccta-lib[train]'; or bring your own --predictions FILE"
-        ) from error
+    from ccta_lib.training import TrainingSettings, predict, train
+
     report, record = progress or Progress(), RunRecord(run_dir)
-    settings = TrainingSettings.from_dict(profile.training, where=str(profile.path))
+    settings = TrainingSettings.from_dict(profile.training, source=str(profile.path))
     store = WaveformStore.open(run_dir / INPUTS["waveforms"])
     cohort = read_cohort(table_path)
-    cohort = cohort[cohort["ecg_id"].isin(store.index.loc[store.index["row"].notna(), "ecg_id"])]
-    key = sha256_json([store.key, sha256_file(table_path), settings.to_dict(), profile.seed,
+    key = sha256_json([store.key, sha256_file(table_path), settings.model_dump(), profile.seed,
                        code_hash("model", "training", "schema.py"), versions()])  # fmt: skip
     if not record.is_done("training", key, run_dir / INPUTS["training"]):
-        with record.stage("training", key, seed=profile.seed, settings=settings.to_dict()), report.task(
+        with record.stage("training", key, seed=profile.seed, settings=settings.model_dump()), report.task(
             "Five folds", total=settings.n_folds * settings.epochs
         ) as advance:  # fmt: skip
             train(cohort, store, run_dir, settings, seed=profile.seed, workers=workers, progress=advance)

@@ -117,13 +117,13 @@ class Chapter:
         table : what is saved, unrounded
         name : file name without suffix; also the label to refer to, `tab-<chapter>-<name>`
         caption : MyST text; "Simulated:" is put before it where that is so
-        shown : what is displayed, if it differs from what is saved
+        shown : what is displayed, if it differs from what is saved; columns without any entry are left out
         index : show the index as the first column
         """
         self.save_table(table, name)
-        frame = (table if shown is None else shown).map(_cell)
-        if index:
-            frame = frame.reset_index()
+        frame = table if shown is None else shown
+        frame = (frame.reset_index() if index else frame).map(_cell)
+        frame = frame.loc[:, ~frame.isin(["", "–"]).all()]
         caption = CAPTION_START[self.data_kind] + caption
         link = f"{{download}}`CSV <../tables/{self.name}/{name}.csv>`"
         label = f"tab-{self.name}-{name}"
@@ -163,8 +163,8 @@ class Chapter:
             link = f" {{download}}`CSV <../tables/{self.name}/figure_{name}.csv>`"
         caption = CAPTION_START[self.data_kind] + _one_line(caption)
         # The star lets Sphinx take the SVG for HTML and the PDF for LaTeX.
-        myst = (f":::{{figure}} ../figures/{self.name}/{name}.*\n:name: fig-{self.name}-{name}\n:alt: {_one_line(alt)}\n\n"
-                f"{caption}{link}\n:::\n")  # fmt: skip
+        options = f":name: fig-{self.name}-{name}\n:alt: {_one_line(alt)}"
+        myst = f":::{{figure}} ../figures/{self.name}/{name}.*\n{options}\n\n{caption}{link}\n:::\n"
         image = base64.b64encode(preview.getvalue()).decode()
         return Shown(f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{image}">'
                      f"<figcaption>{html.escape(caption)}</figcaption></figure>", myst)  # fmt: skip

@@ -30,6 +30,7 @@ CHAPTERS = (
     "cohort", "training", "discrimination", "subgroups", "severity", "calibration", "time-to-infarction",
     "decision-curves", "explainability", "paper",
 )  # fmt: skip
+START_TIMEOUT = 300  # seconds a kernel may take to start on a busy machine
 CELL_TIMEOUT = 1800  # seconds; a chapter's cell that runs longer has hung
 # What a chapter's result depends on besides its own text: everything it can import but the command line.
 LIBRARY = (
@@ -205,13 +206,12 @@ def not_available(source: ChapterSource, missing: list[str]) -> Any:
 def _run_notebook(source: ChapterSource, values: dict[str, Any], executed: Path) -> Any:
     import nbformat
     import papermill
-    from jupyter_client.manager import KernelManager
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellTimeoutError
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
     # papermill parses parameters in its own way and warns; `read_parameters` has already checked them.
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    KernelManager.transport = "ipc"  # type: ignore[assignment]  # parallel kernels race for TCP ports
     executed.mkdir(parents=True, exist_ok=True)
     # Matplotlib and OpenMP threads of two kernels would fight for two cores.
     os.environ |= {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -219,21 +219,23 @@ def _run_notebook(source: ChapterSource, values: dict[str, Any], executed: Path)
     with tempfile.TemporaryDirectory(prefix="ccta") as short:
         os.environ["JUPYTER_RUNTIME_DIR"] = short
         text, result = Path(short) / "in.ipynb", Path(short) / "out.ipynb"
+        # Parallel kernels race for TCP ports; sockets of their own cannot be taken by another.
+        sockets = Config({"KernelManager": {"transport": "ipc", "ip": str(Path(short) / "kernel")}})
         nbformat.write(source.notebook, text)
         try:
             papermill.execute_notebook(
                 text, result, parameters=values, kernel_name="python3", progress_bar=False, cwd=str(executed),
-                execution_timeout=CELL_TIMEOUT, stderr_file=None, stdout_file=None,
+                execution_timeout=CELL_TIMEOUT, start_timeout=START_TIMEOUT, config=sockets,
             )  # fmt: skip
         except PapermillExecutionError as error:
             line = next((s for s in error.source.splitlines() if s.strip()), "")
             # The cell of injected parameters shifts the count, which a reader of the chapter does not see.
-            text_cell = [c.source for c in source.notebook.cells].index(error.source) + 1 \
-                if error.source in [c.source for c in source.notebook.cells] else error.cell_index  # fmt: skip
+            cells = [c.source for c in source.notebook.cells]
+            text_cell = cells.index(error.source) + 1 if error.source in cells else error.cell_index
             where = f"chapter {source.name} ({source.path}), cell {text_cell}, `{line.strip()}`"
             kind = InputError if error.ename in _INPUT_ERRORS else ChapterError
             raise kind(f"{where}: {error.ename}: {error.evalue}") from None
-        except (DeadKernelError, CellTimeoutError) as error:
+        except (RuntimeError, CellTimeoutError) as error:  # a dead kernel is a RuntimeError
             message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ChapterError(f"chapter {source.name} ({source.path}): {message}; "
                                f"a cell may take {CELL_TIMEOUT} s and the machine's memory") from None  # fmt: skip
@@ -258,6 +260,7 @@ def _clean(notebook: Any) -> Any:
         cell.metadata.pop("execution", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = "injected-parameters"
+            cell.metadata["tags"] = [*cell.metadata["tags"], "hide-input"]
     return notebook
 
 

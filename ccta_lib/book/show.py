@@ -26,3 +26,13 @@ def pivot_intervals(rows: pd.DataFrame, *, rows_by: list[str], columns: str, dig
     keys = pd.MultiIndex.from_frame(text[rows_by].drop_duplicates())
     wide = text.pivot_table(index=rows_by, columns=columns, values="text", aggfunc="first", sort=False)
     return wide.reindex(keys)[order].fillna("–").reset_index()
+
+
+def flat_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn row and column hierarchies into plain columns, naming a repeated row group only once."""
+    flat = table.copy()
+    if isinstance(flat.columns, pd.MultiIndex):
+        flat.columns = pd.Index([", ".join(str(p) for p in c if p) for c in flat.columns])
+    flat = flat.reset_index()
+    first = flat.columns[0]
+    return flat.assign(**{first: flat[first].mask(flat[first].duplicated(), "")})
