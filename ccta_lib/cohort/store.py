@@ -74,6 +74,9 @@ class WaveformStore:
         if meta.get("format") != FORMAT:
             found = f"store format {meta.get('format')!r}, this version reads {FORMAT}"
             raise InputError(f"{path / _META}: {found}; build the store again")
+        lost = [name for name in (_SIGNALS, _INDEX) if not (path / name).is_file()]
+        if lost:
+            raise InputError(f"{path}: {' and '.join(lost)} is missing; build the store again")
         return cls(path=path, key=meta["key"])
 
     @cached_property

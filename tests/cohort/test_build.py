@@ -103,7 +103,7 @@ def test_a_killed_build_ends_with_the_same_bytes(tmp_path: Path, tones: Tones) -
         "table, out, wait = sys.argv[1:]\n"
         "build_store(table, read_cohort(table), out, progress=lambda *a: time.sleep(float(wait)))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "c.csv"), str(tmp_path / "killed"), "0.03"])
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "c.csv"), str(tmp_path / "killed"), "0.08"])
     journal = tmp_path / "killed" / "journal.partial.jsonl"
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up and not (journal.is_file() and journal.read_bytes().count(b"\n") > 10):

@@ -172,6 +172,8 @@ def test_someone_elses_array_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_store_that_lost_its_samples_is_built_again(tmp_path: Path) -> None:
     built(tmp_path)
     (tmp_path / "signals.npy").unlink()
+    with pytest.raises(InputError, match=r"signals\.npy is missing; build the store again"):
+        WaveformStore.open(tmp_path)
     assert StoreWriter(tmp_path, IDS, key="k").pending.size == 6
 
 
@@ -231,7 +233,8 @@ def test_reading_does_not_load_the_whole_array(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     grown = subprocess.run(command, capture_output=True, check=True).stdout
-    assert int(grown) < 48_000  # KiB
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    assert int(grown) * unit < 48e6
 
 
 def test_index_survives_as_plain_parquet(tmp_path: Path) -> None:
