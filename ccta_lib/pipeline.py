@@ -22,7 +22,7 @@ from ccta_lib.profile import Profile
 from ccta_lib.progress import Progress
 from ccta_lib.schema import read_cohort, read_predictions, write_table
 
-SIDE_TABLES = ("predictions_by_fold", "truth", "training", "flow", "ceiling", "beats")
+SIDE_TABLES = ("predictions_by_fold", "truth", "training", "flow", "recordings", "ceiling", "beats")
 
 
 def make_book(
@@ -115,7 +115,9 @@ def prepare_cohort(
                 "Reading ECGs", total=len(table)
             ) as advance:  # fmt: skip
                 build_store(cohort, table, store_dir, progress=advance)
-    write_table(flow_table(read_cohort(table_path), WaveformStore.open(store_dir)), run_dir / INPUTS["flow"])
+    store = WaveformStore.open(store_dir)
+    write_table(flow_table(read_cohort(table_path), store), run_dir / INPUTS["flow"])
+    write_table(store.index[["ecg_id", "reason", "flags", "source_hz"]], run_dir / INPUTS["recordings"])
     for name in ("truth", "ceiling"):
         side = folder / INPUTS[name]
         if side.is_file():

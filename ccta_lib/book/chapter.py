@@ -32,6 +32,7 @@ INPUTS = {
     "truth": "truth.parquet",
     "training": "training.parquet",
     "flow": "flow.csv",
+    "recordings": "recordings.parquet",
     "ceiling": "ceiling.csv",
     "beats": "beats.parquet",
     "waveforms": "cohort/waveforms",

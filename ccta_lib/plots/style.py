@@ -45,4 +45,4 @@ def apply_style() -> None:
 
 def mark(figure: Figure, text: str) -> None:
     """Write the origin of the patients into the figure, where cropping a caption cannot remove it."""
-    figure.text(0.995, -0.005, text, ha="right", va="top", fontsize=7, color="#555555", style="italic")
+    figure.text(0.995, -0.03, text, ha="right", va="top", fontsize=7, color="#555555", style="italic")
