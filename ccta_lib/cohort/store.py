@@ -1,17 +1,4 @@
-"""The waveform store: every kept ECG in one form, read without loading it whole; a killed build resumes.
-
-A store is a folder with three files.
-
-``signals.npy``
-    int16, shape (n, 12, 5000), 1 unit = 1 microvolt, 500 Hz, leads in the order of `ccta_lib.schema.LEADS`.
-    n counts every ECG of the table; the rows of excluded ECGs are holes and cannot be read through the store.
-``index.parquet``
-    One row per ECG of the table, in its order: `ecg_id`, `row` (<NA> when excluded), `reason` (empty when
-    kept), `flags`, `source`, `source_sha256`, `source_hz`.
-``store.json``
-    Format version, key (hash of what the store was made from), counts. It is written last: a folder without
-    it is unfinished.
-"""
+"""Writing a waveform store so that a kill costs nothing; `ccta_lib.cohort.waveforms` says what a store is."""
 
 from __future__ import annotations
 
@@ -19,146 +6,30 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ccta_lib.cohort.waveforms import (
+    FORMAT,
+    INDEX_DEFAULTS,
+    INDEX_FILE,
+    JOURNAL_FILE,
+    META_FILE,
+    N_SAMPLES,
+    SAMPLING_HZ,
+    SHAPE,
+    SIGNALS_FILE,
+    UNITS_PER_MILLIVOLT,
+    WaveformStore,
+)
 from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path, read_json, sha256_json, write_json
 from ccta_lib.schema import LEADS
 
-FORMAT = 1
-SAMPLING_HZ = 500
-N_SAMPLES = 5000
-SHAPE = (len(LEADS), N_SAMPLES)
-UNITS_PER_MILLIVOLT = 1000.0
-INDEX_DEFAULTS: dict[str, Any] = {"flags": "", "source": "", "source_sha256": "", "source_hz": None}
-
-_SIGNALS, _INDEX, _META, _JOURNAL = "signals.npy", "index.parquet", "store.json", "journal.partial.jsonl"
-
-
-@dataclass(frozen=True)
-class WaveformStore:
-    """A finished store. Cheap to open, to pickle and to hand to worker processes: it holds no open file.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-        The folder.
-    key : str
-        SHA-256 of what the store was made from.
-    """
-
-    path: Path
-    key: str
-
-    @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> WaveformStore:
-        """Open a finished store.
-
-        Raises
-        ------
-        InputError
-            If the folder holds no finished store, or one of another format.
-        """
-        path = Path(folder)
-        if not (path / _META).is_file():
-            unfinished = (path / _JOURNAL).is_file()
-            state = "unfinished store, build it again to resume" if unfinished else "no waveform store"
-            raise InputError(f"{path}: {state} ({_META} is missing)")
-        meta = read_json(path / _META)
-        if meta.get("format") != FORMAT:
-            found = f"store format {meta.get('format')!r}, this version reads {FORMAT}"
-            raise InputError(f"{path / _META}: {found}; build the store again")
-        lost = [name for name in (_SIGNALS, _INDEX) if not (path / name).is_file()]
-        if lost:
-            raise InputError(f"{path}: {' and '.join(lost)} is missing; build the store again")
-        return cls(path=path, key=meta["key"])
-
-    @cached_property
-    def index(self) -> pd.DataFrame:
-        """One row per ECG of the table, in its order (columns: see the module)."""
-        return pd.read_parquet(self.path / _INDEX)
-
-    @cached_property
-    def _row_of(self) -> dict[str, int]:
-        kept = self.index[self.index["row"].notna()]
-        return dict(zip(kept["ecg_id"], kept["row"].astype(int), strict=True))
-
-    @cached_property
-    def _kept_rows(self) -> np.ndarray:
-        return np.fromiter(self._row_of.values(), dtype=np.int64, count=len(self._row_of))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "key": self.key}
-
-    def __len__(self) -> int:
-        """Number of kept ECGs."""
-        return len(self._row_of)
-
-    def __contains__(self, ecg_id: object) -> bool:
-        """Whether an ECG is kept."""
-        return ecg_id in self._row_of
-
-    def rows(self, ecg_ids: Iterable[str]) -> np.ndarray:
-        """Row numbers of kept ECGs, int64, shape (k,).
-
-        Raises
-        ------
-        InputError
-            If an ECG is excluded or not in the store; one line each, with the reason.
-        """
-        wanted = [str(i) for i in ecg_ids]
-        missing = [i for i in wanted if i not in self._row_of]
-        if missing:
-            reasons = self.index.set_index("ecg_id")["reason"]
-            raise InputError(*(
-                f"{self.path}: ECG {i!r} "
-                + (f"is excluded ({reasons[i]})" if i in reasons.index else "is not in this store")
-                for i in missing
-            ))  # fmt: skip
-        return np.array([self._row_of[i] for i in wanted], dtype=np.int64)
-
-    def signals(self, which: Sequence[str] | Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
-        """Read ECGs.
-
-        Parameters
-        ----------
-        which : sequence of str or of int, length k
-            ECG ids, or row numbers as in `index`. Any order, repetition allowed.
-
-        Returns
-        -------
-        numpy.ndarray of float32, shape (k, 12, 5000)
-            Millivolt, 500 Hz.
-
-        Raises
-        ------
-        InputError
-            If one of them is excluded or unknown.
-        """
-        chosen = np.asarray(which)
-        if chosen.ndim != 1:
-            raise InputError(f"signals(): a sequence of ids or rows is needed, got {chosen.ndim} dimensions")
-        if chosen.size == 0:
-            return np.empty((0, *SHAPE), dtype=np.float32)
-        if np.issubdtype(chosen.dtype, np.integer):
-            unknown = np.setdiff1d(chosen, self._kept_rows)
-            if unknown.size:
-                raise InputError(*(f"{self.path}: row {r} is excluded or outside the store" for r in unknown))
-            rows = chosen.astype(np.int64)
-        else:
-            rows = self.rows(chosen)
-        # Mapped anew each time: pages leave the process when the call ends, so memory does not creep up.
-        stored = np.load(self.path / _SIGNALS, mmap_mode="r")
-        signals = np.empty((rows.size, *SHAPE), dtype=np.float32)
-        for target, row in enumerate(rows):
-            np.divide(stored[row], np.float32(UNITS_PER_MILLIVOLT), out=signals[target])
-        return signals
+__all__ = ["N_SAMPLES", "SAMPLING_HZ", "SHAPE", "UNITS_PER_MILLIVOLT", "StoreWriter", "WaveformStore"]
 
 
 class StoreWriter:
@@ -309,19 +180,19 @@ class StoreWriter:
             **{c: table[c].astype("str") for c in ("reason", "flags", "source", "source_sha256")},
             "source_hz": table["source_hz"].astype("float64"),
         })  # fmt: skip
-        with atomic_path(self.path / _INDEX) as temporary:
+        with atomic_path(self.path / INDEX_FILE) as temporary:
             index.to_parquet(temporary, index=False)
         reasons = index["reason"][excluded].value_counts().to_dict()
         counts = {"kept": int((~excluded).sum()), "excluded": reasons}
         form = {"sampling_hz": SAMPLING_HZ, "unit": "microvolt", "shape": [len(index), *SHAPE]}
-        write_json({**self._header, **counts, **form, "leads": LEADS}, self.path / _META)
-        (self.path / _JOURNAL).unlink()
+        write_json({**self._header, **counts, **form, "leads": LEADS}, self.path / META_FILE)
+        (self.path / JOURNAL_FILE).unlink()
         self.finished = True
         return WaveformStore.open(self.path)
 
     def _claim(self, *, replace: bool) -> bool:
         """Make the folder ours, reading what an earlier writer left; True when nothing is left to do."""
-        meta, journal, signals = (self.path / name for name in (_META, _JOURNAL, _SIGNALS))
+        meta, journal, signals = (self.path / name for name in (META_FILE, JOURNAL_FILE, SIGNALS_FILE))
         header, records = _read_journal(journal)
         found = read_json(meta) if meta.is_file() else header
         if found is not None and {k: found.get(k) for k in self._header} != self._header:
@@ -329,11 +200,11 @@ class StoreWriter:
                 raise InputError(f"{self.path}: holds a waveform store made from other ECGs or settings; "
                                  "choose another folder or delete this one")  # fmt: skip
             # The description goes last: as long as it is there, a kill in between is seen for what it is.
-            for path in (signals, self.path / _INDEX, journal, meta):
+            for path in (signals, self.path / INDEX_FILE, journal, meta):
                 path.unlink(missing_ok=True)
             found, records = None, []
         elif meta.is_file():
-            if signals.is_file() and (self.path / _INDEX).is_file():
+            if signals.is_file() and (self.path / INDEX_FILE).is_file():
                 journal.unlink(missing_ok=True)
                 return True
             meta.unlink()
@@ -347,7 +218,7 @@ class StoreWriter:
         return False
 
     def _open_signals(self) -> None:
-        path = self.path / _SIGNALS
+        path = self.path / SIGNALS_FILE
         if not path.exists():
             self._records.clear()
             with atomic_path(path) as temporary:  # a sparse file: rows take space when they are written
@@ -376,7 +247,7 @@ class StoreWriter:
         return records
 
     def _note(self, records: list[dict[str, Any]]) -> None:
-        with open(self.path / _JOURNAL, "a", encoding="utf-8") as stream:
+        with open(self.path / JOURNAL_FILE, "a", encoding="utf-8") as stream:
             stream.write("".join(json.dumps(record) + "\n" for record in records))
         self._records.update((record["row"], record) for record in records)
 
