@@ -11,6 +11,7 @@ from ccta_lib.evaluation.calibration_tables import (
     recalibration_table,
     threshold_table,
 )
+from ccta_lib.evaluation.competing import aalen_johansen
 from ccta_lib.evaluation.cox import cox_hazard_ratio, proportional_hazards_test
 from ccta_lib.evaluation.crossfit import crossfit_risk
 from ccta_lib.evaluation.decision import net_benefit, net_benefit_difference, net_benefit_survival
@@ -24,12 +25,9 @@ from ccta_lib.evaluation.decision_tables import (
 )
 from ccta_lib.evaluation.discrimination import discrimination_table
 from ccta_lib.evaluation.followup import followup_patients
-from ccta_lib.evaluation.infarction import (
-    infarction_at_risk,
-    infarction_bars,
-    infarction_curves,
-    infarction_table,
-)
+from ccta_lib.evaluation.incidence import infarction_at_risk, infarction_bars, infarction_curves
+from ccta_lib.evaluation.infarction import infarction_table
+from ccta_lib.evaluation.interaction import interaction_test
 from ccta_lib.evaluation.multiplicity import holm
 from ccta_lib.evaluation.rates import operating_points, rate_interval, wilson
 from ccta_lib.evaluation.recalibration import (
@@ -47,13 +45,12 @@ from ccta_lib.evaluation.severity import (
     spearman_trend,
 )
 from ccta_lib.evaluation.subgroups import (
-    interaction_test,
     stenosis_contrasts,
     subgroup_table,
     subgroup_tests,
     vessel_specificity,
 )
-from ccta_lib.evaluation.survival import aalen_johansen, kaplan_meier, logrank
+from ccta_lib.evaluation.survival import kaplan_meier, logrank
 
 __all__ = [
     "RISK_THRESHOLDS",

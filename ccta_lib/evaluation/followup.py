@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -151,3 +151,8 @@ def high_risk(patients: pd.DataFrame, vessel: str, thresholds: Mapping[str, floa
     names = [v for v in VESSELS if v.prob_column in patients and vessel in (str(v), ANY)]
     above = [patients[v.prob_column].to_numpy(dtype=float) >= thresholds[v] for v in names]
     return np.any(above, axis=0) if above else np.zeros(len(patients), dtype=bool)
+
+
+def targets(vessels: Iterable[str], any_vessel: bool) -> list[str]:
+    """Return the names of vessels, and "any" if asked for."""
+    return [*(str(v) for v in vessels), *([ANY] if any_vessel else [])]

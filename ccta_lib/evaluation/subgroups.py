@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
 
 from ccta_lib.errors import ParameterError
 from ccta_lib.evaluation import logistic
 from ccta_lib.evaluation.auc import auc_difference, auc_difference_groups, auc_interval
-from ccta_lib.evaluation.checks import binary, codes, same_length, vector
+from ccta_lib.evaluation.factors import FACTORS, UNKNOWN
+from ccta_lib.evaluation.interaction import interaction_test
 from ccta_lib.evaluation.multiplicity import holm
 from ccta_lib.evaluation.results import NAN, Test
 from ccta_lib.evaluation.tables import (
@@ -25,58 +25,9 @@ from ccta_lib.evaluation.tables import (
 )
 from ccta_lib.schema import VESSELS, Vessel
 
-UNKNOWN = "unknown"
 FEW_POSITIVES = f"fewer than {MIN_POSITIVE_PATIENTS} positive patients: do not interpret"
 
 
-def _flag(column: str) -> Callable[[pd.DataFrame], pd.Series]:
-    def levels(table: pd.DataFrame) -> pd.Series:
-        return table[column].astype("boolean").map({True: "yes", False: "no"}).astype(object)
-
-    return levels
-
-
-def _age(table: pd.DataFrame) -> pd.Series:
-    age = table["age"].astype(float)
-    return pd.Series(np.where(age < 65, "< 65 years", ">= 65 years"), table.index).where(age.notna())
-
-
-def _interval(table: pd.DataFrame) -> pd.Series:
-    gap = pd.to_datetime(table["ccta_time"], format="ISO8601") - pd.to_datetime(
-        table["ecg_time"], format="ISO8601"
-    )
-    hours = gap.dt.total_seconds() / 3600
-    return pd.Series(np.where(hours <= 3, "<= 3 h", "> 3 h"), table.index).where(hours.notna())
-
-
-class Factor:
-    """A subgroup factor: the columns it needs, its levels in order, and how a table is divided."""
-
-    def __init__(
-        self, columns: tuple[str, ...], levels: tuple[str, ...], divide: Callable[[pd.DataFrame], pd.Series]
-    ) -> None:
-        self.columns, self.levels, self._divide = columns, levels, divide
-
-    def __call__(self, table: pd.DataFrame) -> np.ndarray:
-        """Return the level of each row, "unknown" where it cannot be told, (n,) object."""
-        if not set(self.columns) <= set(table.columns):
-            return np.full(len(table), UNKNOWN, dtype=object)
-        divided = self._divide(table).astype(object)
-        return divided.where(divided.notna(), UNKNOWN).to_numpy(dtype=object)
-
-
-YES_NO = ("no", "yes")
-FACTORS: Mapping[str, Factor] = {
-    "age": Factor(("age",), ("< 65 years", ">= 65 years"), _age),
-    "sex": Factor(
-        ("sex",), ("female", "male"), lambda t: t["sex"].map({"F": "female", "M": "male"}).astype(object)
-    ),
-    "diabetes": Factor(("diabetes",), YES_NO, _flag("diabetes")),
-    "hypertension": Factor(("hypertension",), YES_NO, _flag("hypertension")),
-    "prior MI": Factor(("prior_mi",), YES_NO, _flag("prior_mi")),
-    "ECG-CCTA interval": Factor(("ecg_time", "ccta_time"), ("<= 3 h", "> 3 h"), _interval),
-    "normal ECG": Factor(("ecg_normal",), YES_NO, _flag("ecg_normal")),
-}
 NOT_SEVERE = ("normal", "mild", "moderate")
 CONTRASTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "severe only against not severe": (("severe",), NOT_SEVERE),
@@ -85,70 +36,6 @@ CONTRASTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "severe or occluded against mild": (("severe", "occluded"), ("mild",)),
     "severe or occluded against moderate": (("severe", "occluded"), ("moderate",)),
 }
-
-
-def interaction_test(y: Any, score: Any, group: Any, *, groups: Any = None, continuous: bool = False) -> Test:
-    """Test score x group in a logistic model with both main effects: does the slope differ between groups?
-
-    Parameters
-    ----------
-    y : (n,) labels, 0 or 1
-    score : (n,) any finite score; for probabilities pass logit(p)
-    group : (n,) categories, or numbers when `continuous`
-    groups : (n,) patient of each row
-        None = likelihood ratio. With patients a Wald test with patient-robust covariance: with two ECGs per
-        patient the likelihood ratio rejects 18 % at a nominal 5 %.
-    continuous : treat `group` as one number instead of categories
-
-    Returns
-    -------
-    Test
-        NaN with a note when a category has one class, a constant score, or is separated by the score.
-
-    Raises
-    ------
-    InputError
-        If lengths differ, a label is not 0 or 1, or a value is missing.
-    """
-    positive, x = binary(y), vector(score, "score")
-    n = same_length(y=positive, score=x)
-    patient, patients = codes(groups, n=n)
-    if continuous:
-        modifier = vector(group, "group")
-        same_length(y=positive, group=modifier)
-        if np.ptp(modifier) == 0:
-            return Test(NAN, 0, NAN, "the modifier is constant: nothing to compare")
-        main = ((modifier - modifier.mean()) / modifier.std())[:, None]
-        reasons = [logistic.separated(positive, x)]
-    else:
-        code, names = codes(group, "group", n=n)
-        if names.size < 2:
-            return Test(NAN, 0, NAN, "only one group: nothing to compare")
-        main = np.eye(names.size)[code][:, 1:]
-        reasons = [
-            f"{names[k]}: {why}"
-            for k in range(names.size)
-            if (why := logistic.separated(positive[code == k], x[code == k]))
-        ]
-    df = main.shape[1]
-    if any(reasons):
-        return Test(NAN, df, NAN, reasons[0])
-    z = (x - x.mean()) / x.std()
-    reduced = np.column_stack([np.ones(n), z, main])
-    full = np.column_stack([reduced, main * z[:, None]])
-    if np.linalg.matrix_rank(full) < full.shape[1]:
-        return Test(NAN, df, NAN, "score and group cannot be told apart")
-    fitted = logistic.fit(full, positive)
-    if groups is None:
-        statistic = 2.0 * (fitted.log_likelihood - logistic.fit(reduced, positive).log_likelihood)
-    elif patients.size <= full.shape[1]:
-        return Test(NAN, df, NAN, "too few patients for a robust variance")
-    else:
-        covariance = fitted.robust_covariance(patient)[-df:, -df:]
-        if np.linalg.matrix_rank(covariance) < df:
-            return Test(NAN, df, NAN, "the interaction has no variance")
-        statistic = float(fitted.coef[-df:] @ np.linalg.solve(covariance, fitted.coef[-df:]))
-    return Test(float(max(statistic, 0.0)), df, float(chi2.sf(max(statistic, 0.0), df)))
 
 
 def subgroup_table(

@@ -45,3 +45,28 @@ def reference(reference_data: Path) -> Reference:
     if not folder.is_dir():
         pytest.skip(f"no reference cases in {folder}")
     return Reference(folder)
+
+
+DIFFERENCES: dict[str, float] = {}
+
+
+def compare(case: str, got: Any, expected: Any, *, tolerance: float = 1e-8) -> None:
+    """Assert that numbers agree (NaN with NaN) and remember the largest difference of the case."""
+    g, e = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
+    assert g.shape == e.shape, case
+    np.testing.assert_allclose(g, e, rtol=0, atol=tolerance, equal_nan=True, err_msg=case)
+    finite = np.isfinite(g) & np.isfinite(e)
+    largest = float(np.abs(g - e)[finite].max()) if finite.any() else 0.0
+    DIFFERENCES[case] = max(DIFFERENCES.get(case, 0.0), largest)
+
+
+@pytest.fixture(scope="session", name="compare")
+def _compare() -> Any:
+    return compare
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if DIFFERENCES and config.option.verbose > 0:
+        terminalreporter.section("largest difference from each oracle")
+        for case, difference in sorted(DIFFERENCES.items()):
+            terminalreporter.write_line(f"{case:45} {difference:.1e}")

@@ -10,69 +10,63 @@ import pytest
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation import auc_difference, auc_difference_groups, auc_interval, roc_points
 
-TOLERANCE = 1e-8
-
-
-def near(value: float) -> object:
-    return pytest.approx(value, abs=TOLERANCE, nan_ok=True)
-
 
 @pytest.mark.parametrize("marker", ["s100b", "ndka", "wfns", "age"])
-def test_delong_interval_is_that_of_proc(reference, marker):
+def test_delong_interval_is_that_of_proc(reference, compare, marker):
     expected = reference.values("auc_asah_delong")["single"][marker]
     data = reference.data("asah.csv")
     for level, key in ((0.90, "ci90"), (0.95, "ci95"), (0.99, "ci99")):
         got = auc_interval(data["y"], data[marker], level=level)
-        assert (got.estimate, got.se) == (near(expected["auc"]), near(expected["se_delong"]))
-        assert [got.low, got.high] == near(expected[key])
+        compare("auc_asah_delong", [got.estimate, got.se], [expected["auc"], expected["se_delong"]])
+        compare("auc_asah_delong", [got.low, got.high], expected[key])
         assert (got.n, got.n_pos) == (expected["n"], expected["n_pos"])
 
 
-def test_paired_delong_test_is_that_of_proc(reference):
+def test_paired_delong_test_is_that_of_proc(reference, compare):
     data = reference.data("asah.csv")
     for pair, expected in reference.values("auc_asah_delong")["paired"].items():
         a, b = pair.split("_vs_")
         got = auc_difference(data["y"], data[a], data[b])
-        assert (got.z, got.p_value) == (near(expected["z"]), near(expected["p"]))
-        assert [got.low, got.high] == near(expected["diff_ci95"])
+        compare("auc_asah_delong paired", [got.z, got.p_value], [expected["z"], expected["p"]])
+        compare("auc_asah_delong paired", [got.low, got.high], expected["diff_ci95"])
 
 
-def test_unpaired_test_is_cochrans_q_of_delong_variances(reference):
+def test_unpaired_test_is_cochrans_q_of_delong_variances(reference, compare):
     data = reference.data("asah.csv")
     for marker, expected in reference.values("auc_asah_unpaired_subgroup").items():
         got = auc_difference_groups(data["y"], data[marker], data["gender"])
-        assert got.statistic == near(expected["cochran_Q"])
-        assert got.p_value == near(expected["p_normal"])
+        compare("auc_asah_unpaired_subgroup", got.statistic, expected["cochran_Q"])
+        compare("auc_asah_unpaired_subgroup", got.p_value, expected["p_normal"])
         for sex in ("Male", "Female"):
             rows = data["gender"] == sex
             part = auc_interval(data.loc[rows, "y"], data.loc[rows, marker])
-            assert [part.low, part.high] == near(expected[sex]["ci95"])
+            compare("auc_asah_unpaired_subgroup", [part.low, part.high], expected[sex]["ci95"])
 
 
-def test_clustered_variance_is_obuchowskis(reference):
+def test_clustered_variance_is_obuchowskis(reference, compare):
     table = reference.data("clustered_small.csv")
     for case, expected in reference.values("auc_clustered_small").items():
         data = table[table["case"] == case]
         for score in ("s1", "s2"):
             r = expected[score]["obuchowski_haben_michael"]
             got = auc_interval(data["y"], data[score], groups=data["cluster"])
-            assert got.estimate == near(r["theta.hat"]), case
+            compare("auc_clustered_small", got.estimate, r["theta.hat"])
             # The R code divides by zero with one case cluster; here that is NaN with a note.
             variance = r["var.hat"] if math.isfinite(r["var.hat"]) else math.nan
-            assert got.se**2 == near(variance), case
+            compare("auc_clustered_small", got.se**2, variance)
             assert bool(got.note) == math.isnan(variance)
             plain = expected[score]["naive_delong"]
-            assert auc_interval(data["y"], data[score]).se == near(plain["se_delong"])
+            compare("auc_clustered_small", auc_interval(data["y"], data[score]).se, plain["se_delong"])
         r = expected["paired_didsr"]
         got = auc_difference(data["y"], data["s1"], data["s2"], groups=data["cluster"])
-        assert abs(got.estimate) == near(r["auc.AminusB"])
-        assert got.p_value == near(r["p.value"])
+        compare("auc_clustered_small", abs(got.estimate), r["auc.AminusB"])
+        compare("auc_clustered_small", got.p_value, r["p.value"])
         if math.isfinite(r["auc.se.AminusB"]):
-            assert abs(got.estimate / got.z) == near(r["auc.se.AminusB"])
-            assert [got.low, got.high] == near([r["ci.bot.AminusB"], r["ci.top.AminusB"]])
+            compare("auc_clustered_small", abs(got.estimate / got.z), r["auc.se.AminusB"])
+            compare("auc_clustered_small", [got.low, got.high], [r["ci.bot.AminusB"], r["ci.top.AminusB"]])
 
 
-def test_bootstrap_from_given_rows_is_proc_on_the_same_rows(reference):
+def test_bootstrap_from_given_rows_is_proc_on_the_same_rows(reference, compare):
     data = reference.data("asah.csv")
     for marker, expected in reference.values("auc_bootstrap_fixed_idx").items():
         for file, sd, ci in (
@@ -81,11 +75,11 @@ def test_bootstrap_from_given_rows_is_proc_on_the_same_rows(reference):
         ):
             rows = reference.draws(file)
             got = auc_interval(data["y"], data[marker], method="bootstrap", resamples=rows)
-            assert [got.low, got.high] == near(expected[ci])
-            assert got.se == near(expected[sd])
+            compare("auc_bootstrap_fixed_idx", [got.low, got.high], expected[ci])
+            compare("auc_bootstrap_fixed_idx", got.se, expected[sd])
 
 
-def test_patient_bootstrap_from_given_draws_is_proc_on_the_same_patients(reference):
+def test_patient_bootstrap_from_given_draws_is_proc_on_the_same_patients(reference, compare):
     small = reference.data("clustered_small.csv").query("case == 'mixed'")
     pbc = reference.data("clustered_pbcseq.csv")
     expected = reference.values("auc_cluster_bootstrap_fixed")
@@ -97,11 +91,11 @@ def test_patient_bootstrap_from_given_draws_is_proc_on_the_same_patients(referen
         got = auc_interval(
             data[y], data[p], groups=data[group], method="bootstrap", resamples=reference.draws(file)
         )
-        assert [got.low, got.high] == near(expected[key]["ci95_type7"])
-        assert got.se == near(expected[key]["sd"])
+        compare("auc_cluster_bootstrap_fixed", [got.low, got.high], expected[key]["ci95_type7"])
+        compare("auc_cluster_bootstrap_fixed", got.se, expected[key]["sd"])
 
 
-def test_edge_inputs(reference):
+def test_edge_inputs(reference, compare):
     table = reference.data("edge_auc.csv")
     for case, expected in reference.values("auc_edge").items():
         data = table[table["case"] == case]
@@ -119,7 +113,7 @@ def test_edge_inputs(reference):
         if "error" in r:
             assert math.isnan(got.estimate)
         else:
-            assert got.estimate == near(r["auc"]), case
+            compare("auc_edge", got.estimate, r["auc"])
         if "error" in r or r["auc"] in (0, 1) or math.isnan(r["se_delong"]):
             # DEFINITIONS decides otherwise than R at 0 and 1: the variance of 0 misleads.
             assert math.isnan(got.se)
@@ -127,16 +121,16 @@ def test_edge_inputs(reference):
             assert math.isnan(got.low)
             assert math.isnan(got.high)
         else:
-            assert got.se == near(r["se_delong"]), case
-            assert [got.low, got.high] == near(r["ci95"]), case
+            compare("auc_edge", got.se, r["se_delong"])
+            compare("auc_edge", [got.low, got.high], r["ci95"])
 
 
-def test_roc_points_are_procs_at_every_threshold(reference):
+def test_roc_points_are_procs_at_every_threshold(reference, compare):
     data = reference.data("asah.csv")
     for marker, expected in reference.values("roc_points_thresholds").items():
         got = roc_points(data["y"], data[marker]).iloc[::-1].reset_index(drop=True)
         for column in ("tp", "fp", "fn", "tn", "sensitivity", "specificity"):
-            np.testing.assert_allclose(got[column], expected["all"][column], atol=TOLERANCE)
+            compare("roc_points_thresholds", got[column], expected["all"][column])
         # pROC's thresholds lie midway between neighbouring scores; ours are the scores themselves.
         score = got["threshold"].to_numpy()[:-1]
         np.testing.assert_allclose((score[1:] + score[:-1]) / 2, expected["all"]["threshold"][1:-1])
