@@ -31,7 +31,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 nano: $(INSTALLED)  ## make the shipped pretrained network again
-	$(BIN)/ccta pretrain --out ccta_lib/model/weights/nano.safetensors
+	$(BIN)/ccta pretrain --out ccta_lib/model/weights
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed, found {sys.version.split()[0]}; set PYTHON=..."'

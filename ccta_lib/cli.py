@@ -174,7 +174,9 @@ def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null:
 
     profile = _profile(profile_name, seed)
     sizes = CohortSizes(**profile.simulation.model_dump())
-    with TerminalProgress().task("Virtual cohort", total=sizes.internal_ecgs + sizes.external + sizes.followup) as advance:
+    with TerminalProgress().task(
+        "Virtual cohort", total=sizes.internal_ecgs + sizes.external + sizes.followup
+    ) as advance:
         table = simulate_cohort(
             out, sizes=sizes, seed=profile.seed, null=null, workers=workers, progress=advance
         )
@@ -183,20 +185,30 @@ def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null:
 
 
 @cli.command()
-@click.option("--out", type=PathArgument, required=True, help="Weights to write, .safetensors")
-@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True)
-def pretrain(out: Path, seed: int) -> None:
+@click.option(
+    "--out", type=PathArgument, required=True, help="Folder for nano.safetensors and its model card."
+)
+@click.option("--n", "n_ecgs", type=click.IntRange(min=400), help="Virtual ECGs of the first stage.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes of the first stage.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
+@workers_option
+def pretrain(out: Path, workers: int, **settings: int | None) -> None:
     """Make the small pretrained network again, in the paper's two stages, on virtual ECGs of another kind.
 
     \b
     Example:
-      ccta pretrain --out nano.safetensors
+      ccta pretrain --out weights
     """
+    from ccta_lib.book.banner import banner_text
     from ccta_lib.training import pretrain as make
 
+    given = {
+        "n" if name == "n_ecgs" else name: value for name, value in settings.items() if value is not None
+    }
     with TerminalProgress().task("Pretraining", total=1) as advance:
-        make(out, seed=seed, progress=advance)
-    click.echo(out)
+        path = make(out, workers=workers, progress=advance, **given)
+    click.echo(banner_text("simulated"))
+    click.echo(path)
 
 
 @cli.command()

@@ -6,6 +6,7 @@ cohort (simulated, or a table with its recordings) -> waveform store, flow -> fi
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ccta_lib.book.render import render
 from ccta_lib.book.runner import chapter_names, run_chapters
 from ccta_lib.cohort import WaveformStore, build_store, flow_table
 from ccta_lib.errors import InputError
-from ccta_lib.files import sha256_file, sha256_json
+from ccta_lib.files import atomic_path, sha256_file, sha256_json
 from ccta_lib.profile import Profile
 from ccta_lib.progress import Progress
 from ccta_lib.schema import read_cohort, read_predictions, write_table
@@ -70,9 +71,7 @@ def take_predictions(path: Path, run_dir: Path) -> None:
     table = read_predictions(path)
     write_table(table, run_dir / INPUTS["predictions"])
     for name in SIDE_TABLES:
-        side, target = path.parent / INPUTS[name], run_dir / INPUTS[name]
-        if side.is_file() and side.resolve() != target.resolve():
-            write_table(pd.read_csv(side) if side.suffix == ".csv" else pd.read_parquet(side), target)
+        _copy_table(path.parent / INPUTS[name], run_dir / INPUTS[name])
     _describe(RunRecord(run_dir), table, run_dir)
 
 
@@ -114,7 +113,14 @@ def prepare_cohort(
             with record.stage("cohort", key, table=cohort.name, sha256=source), report.task(
                 "Reading ECGs", total=len(table)
             ) as advance:  # fmt: skip
-                build_store(cohort, table, store_dir, progress=advance)
+                store = build_store(cohort, table, store_dir, progress=advance)
+                if store.path.resolve() != store_dir.resolve():
+                    # A simulated cohort's own store, gigabytes at full size, is used where it lies.
+                    store_dir.parent.mkdir(parents=True, exist_ok=True)
+                    store_dir.unlink(missing_ok=True)
+                    store_dir.symlink_to(store.path.resolve(), target_is_directory=True)
+                for name in ("truth", "ceiling"):
+                    _copy_table(cohort.parent / INPUTS[name], folder / INPUTS[name])
     store = WaveformStore.open(store_dir)
     write_table(flow_table(read_cohort(table_path), store), run_dir / INPUTS["flow"])
     write_table(store.index[["ecg_id", "reason", "flags", "source_hz"]], run_dir / INPUTS["recordings"])
@@ -156,6 +162,12 @@ def train_and_predict(
         with record.stage("prediction", key), report.task("Predictions", total=len(cohort)) as advance:
             predict(cohort, store, run_dir, workers=workers, progress=advance)
     _describe(record, read_predictions(run_dir / INPUTS["predictions"]), run_dir)
+
+
+def _copy_table(source: Path, target: Path) -> None:
+    if source.is_file() and source.resolve() != target.resolve():
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 def _describe(record: RunRecord, table: pd.DataFrame, run_dir: Path) -> None:
