@@ -202,7 +202,7 @@ def pretrain(out: Path, workers: int, **settings: int | None) -> None:
     from ccta_lib.book.banner import banner_text
     from ccta_lib.training import pretrain as make
 
-    given = {
+    given: dict[str, Any] = {
         "n" if name == "n_ecgs" else name: value for name, value in settings.items() if value is not None
     }
     with TerminalProgress().task("Pretraining", total=1) as advance:
