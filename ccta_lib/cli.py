@@ -238,6 +238,29 @@ def train(profile_name: str, cohort: Path | None, out: Path | None, seed: int | 
 
 
 @cli.command()
+@click.option(
+    "--run", "run_dir", type=PathArgument, required=True, help="Run directory whose five networks predict."
+)
+@click.option("--cohort", type=PathArgument, required=True, help="Cohort table to predict.")
+@click.option(
+    "--out", type=PathArgument, required=True, help="Folder for predictions.parquet and the waveform store."
+)
+@workers_option
+def predict(run_dir: Path, cohort: Path, out: Path, workers: int) -> None:
+    """Predict another cohort with the networks of a run: the mean of the five.
+
+    \b
+    Example:
+      ccta predict --run build/demo --cohort hospital/cohort.csv --out build/hospital
+    """
+    from ccta_lib.pipeline import predict_cohort
+
+    path = predict_cohort(cohort, run_dir, out, workers=workers, progress=TerminalProgress())
+    _end_with_banner(out)
+    click.echo(path)
+
+
+@cli.command()
 @click.argument("table", type=PathArgument)
 def check(table: Path) -> None:
     """Say what a cohort or prediction table holds, per cohort and vessel, or what is wrong with it.

@@ -7,8 +7,8 @@ cohort (simulated, or a table with its recordings) -> waveform store, flow -> fi
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -91,47 +91,59 @@ def prepare_cohort(
         The cohort table; the store lies in `run_dir/cohort/waveforms`, the flow in `run_dir/flow.csv`.
     """
     report, record = progress or Progress(), RunRecord(run_dir)
-    folder, store_dir = run_dir / "cohort", run_dir / INPUTS["waveforms"]
-    code = code_hash("simulate" if cohort is None else "cohort", "schema.py")
-    source: Any = (
-        profile.simulation.model_dump() | {"seed": profile.seed} if cohort is None else sha256_file(cohort)
-    )
-    key = sha256_json([source, str(cohort), code, versions()])
     if cohort is None:
-        from ccta_lib.simulate import CohortSizes, simulate_cohort
-
-        table_path, sizes = folder / "cohort.parquet", CohortSizes(**profile.simulation.model_dump())
-        if not record.is_done("cohort", key, table_path, store_dir / "store.json"):
-            with record.stage("cohort", key, seed=profile.seed, sizes=profile.simulation.model_dump()), report.task(
-                "Virtual cohort", total=sum((sizes.internal_ecgs, sizes.external, sizes.followup))
-            ) as advance:  # fmt: skip
-                simulate_cohort(folder, sizes=sizes, seed=profile.seed, workers=workers, progress=advance)
+        table_path = _simulate(profile, run_dir, record, workers, report)
     else:
         table_path = cohort
-        if not record.is_done("cohort", key, store_dir / "store.json"):
-            table = read_cohort(cohort)
-            with record.stage("cohort", key, table=cohort.name, sha256=source), report.task(
-                "Reading ECGs", total=len(table)
-            ) as advance:  # fmt: skip
-                store = build_store(cohort, table, store_dir, progress=advance)
-                if store.path.resolve() != store_dir.resolve():
-                    # A simulated cohort's own store, gigabytes at full size, is used where it lies.
-                    store_dir.parent.mkdir(parents=True, exist_ok=True)
-                    store_dir.unlink(missing_ok=True)
-                    store_dir.symlink_to(store.path.resolve(), target_is_directory=True)
-                for name in ("truth", "ceiling"):
-                    _copy_table(cohort.parent / INPUTS[name], folder / INPUTS[name])
-    store = WaveformStore.open(store_dir)
+        _read_recordings(cohort, run_dir, record, report)
+    store = WaveformStore.open(run_dir / INPUTS["waveforms"])
     write_table(flow_table(read_cohort(table_path), store), run_dir / INPUTS["flow"])
     write_table(store.index[["ecg_id", "reason", "flags", "source_hz"]], run_dir / INPUTS["recordings"])
     for name in ("truth", "ceiling"):
-        side = folder / INPUTS[name]
-        if side.is_file():
-            write_table(
-                pd.read_csv(side) if side.suffix == ".csv" else pd.read_parquet(side), run_dir / INPUTS[name]
-            )
+        _copy_table(table_path.parent / INPUTS[name], run_dir / INPUTS[name])
     record.update(profile=profile.name, seed=profile.seed, cohort_sha256=sha256_file(table_path))
     return table_path
+
+
+def _simulate(profile: Profile, run_dir: Path, record: RunRecord, workers: int, report: Progress) -> Path:
+    from ccta_lib.simulate import CohortSizes, simulate_cohort
+
+    folder, sizes = run_dir / "cohort", profile.simulation.model_dump()
+    table_path = folder / "cohort.parquet"
+    key = sha256_json([sizes, profile.seed, code_hash("simulate", "schema.py"), versions()])
+    if not record.is_done("cohort", key, table_path, run_dir / INPUTS["waveforms"] / "store.json"):
+        if record.values.get("cohort_started") != key:
+            shutil.rmtree(
+                folder, ignore_errors=True
+            )  # another cohort of ours; one killed half way is resumed
+        record.update(cohort_started=key)
+        with record.stage("cohort", key, seed=profile.seed, sizes=sizes), report.task(
+            "Virtual cohort", total=sizes["internal_ecgs"] + sizes["external"] + sizes["followup"]
+        ) as advance:  # fmt: skip
+            simulate_cohort(
+                folder, sizes=CohortSizes(**sizes), seed=profile.seed, workers=workers, progress=advance
+            )
+    return table_path
+
+
+def _read_recordings(cohort: Path, run_dir: Path, record: RunRecord, report: Progress) -> None:
+    """Build the waveform store of a cohort table; recordings are hashed each time, so a changed one is noticed."""
+    table, store_dir, start = read_cohort(cohort), run_dir / INPUTS["waveforms"], time.perf_counter()
+    if store_dir.is_symlink():
+        store_dir.unlink()
+    with report.task("Reading ECGs", total=len(table)) as advance:
+        store = build_store(cohort, table, store_dir, progress=advance)
+    if store.path.resolve() != store_dir.resolve():
+        # A simulated cohort's own store, gigabytes at full size, is used where it lies.
+        shutil.rmtree(store_dir, ignore_errors=True)
+        store_dir.parent.mkdir(parents=True, exist_ok=True)
+        store_dir.symlink_to(store.path.resolve(), target_is_directory=True)
+    if not record.is_done("cohort", store.key):
+        seconds = round(time.perf_counter() - start, 2)
+        with record.stage(
+            "cohort", store.key, table=cohort.name, sha256=sha256_file(cohort), seconds=seconds
+        ):
+            pass
 
 
 def train_and_predict(
@@ -162,6 +174,29 @@ def train_and_predict(
         with record.stage("prediction", key), report.task("Predictions", total=len(cohort)) as advance:
             predict(cohort, store, run_dir, workers=workers, progress=advance)
     _describe(record, read_predictions(run_dir / INPUTS["predictions"]), run_dir)
+
+
+def predict_cohort(
+    cohort: Path, run_dir: Path, out: Path, *, workers: int = 2, progress: Progress | None = None
+) -> Path:
+    """Predict a cohort with the five networks of a finished run; returns the path of the prediction table."""
+    from ccta_lib.training import predict
+
+    report, record = progress or Progress(), RunRecord(out)
+    _read_recordings(cohort, out, record, report)
+    table = read_cohort(cohort)
+    with report.task("Predictions", total=len(table)) as advance:
+        predict(
+            table,
+            WaveformStore.open(out / INPUTS["waveforms"]),
+            run_dir,
+            out,
+            workers=workers,
+            progress=advance,
+        )
+    path = out / INPUTS["predictions"]
+    _describe(record, read_predictions(path), out)
+    return path
 
 
 def _copy_table(source: Path, target: Path) -> None:

@@ -107,9 +107,9 @@ class RunRecord:
         start = time.perf_counter()
         record: dict[str, Any] = dict(details)
         yield record
+        record.setdefault("seconds", round(time.perf_counter() - start, 2))
         record |= {
             "key": key,
-            "seconds": round(time.perf_counter() - start, 2),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         self.values["stages"][name] = record

@@ -24,7 +24,7 @@ def pivot_intervals(rows: pd.DataFrame, *, rows_by: list[str], columns: str, dig
     text = rows.assign(text=interval(rows, digits=digits))
     order = list(dict.fromkeys(text[columns]))
     keys = pd.MultiIndex.from_frame(text[rows_by].drop_duplicates())
-    wide = text.pivot_table(index=rows_by, columns=columns, values="text", aggfunc="first", sort=False)
+    wide = text.groupby([*rows_by, columns], sort=False)["text"].first().unstack(columns)
     return wide.reindex(keys)[order].fillna("–").reset_index()
 
 
