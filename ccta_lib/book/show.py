@@ -23,9 +23,10 @@ def pivot_intervals(rows: pd.DataFrame, *, rows_by: list[str], columns: str, dig
     """Set tidy estimates as a table: `rows_by` down, the values of `columns` across, intervals in the cells."""
     text = rows.assign(text=interval(rows, digits=digits))
     order = list(dict.fromkeys(text[columns]))
-    keys = pd.MultiIndex.from_frame(text[rows_by].drop_duplicates())
-    wide = text.groupby([*rows_by, columns], sort=False)["text"].first().unstack(columns)
-    return wide.reindex(keys)[order].fillna("–").reset_index()
+    keys = pd.Series(text[rows_by].itertuples(index=False, name=None), index=text.index)
+    cells = dict(zip(zip(keys, text[columns], strict=True), text["text"], strict=True))
+    wide = [[*key, *(cells.get((key, c), "–") for c in order)] for key in dict.fromkeys(keys)]
+    return pd.DataFrame(wide, columns=[*rows_by, *order])
 
 
 def flat_columns(table: pd.DataFrame) -> pd.DataFrame:

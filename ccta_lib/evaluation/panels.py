@@ -45,7 +45,7 @@ def panel_aucs(
     vessels : names of vessels
     level : coverage of the patient-clustered DeLong intervals
     paper : cohort, subgroup, vessel, value (see `ccta_lib.paper.paper_values`)
-    ceiling : cohort, subgroup, vessel, unit, upper, null_floor; simulated patients only
+    ceiling : cohort, vessel, unit, upper, normal_ecg_upper, null_floor; simulated patients only
 
     Returns
     -------
@@ -62,7 +62,13 @@ def panel_aucs(
     if paper is not None:
         result = result.merge(paper.rename(columns={"value": "paper"})[[*keys, "paper"]], how="left", on=keys)
     if ceiling is not None:
-        limits = ceiling[ceiling["unit"] == "ecg"].rename(columns={"upper": "ceiling", "null_floor": "floor"})
+        ecg = ceiling[ceiling["unit"] == "ecg"]
+        limits = pd.concat(
+            [
+                ecg.assign(subgroup=ALL, ceiling=ecg["upper"], floor=ecg["null_floor"]),
+                ecg.assign(subgroup=NORMAL_ECG, ceiling=ecg["normal_ecg_upper"], floor=np.nan),
+            ]
+        )
         result = result.merge(limits[[*keys, "ceiling", "floor"]], how="left", on=keys)
     missing = [c for c in ("paper", "ceiling", "floor") if c not in result]
     return result.assign(**dict.fromkeys(missing, np.nan))
