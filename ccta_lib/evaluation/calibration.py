@@ -31,7 +31,8 @@ def smooth(x: np.ndarray, y: np.ndarray, *, frac: float = 2 / 3, it: int = 0) ->
     """
     if np.ptp(x) == 0:
         return np.full(len(x), y.mean())
-    fitted = lowess(y, x, frac=frac, it=it, delta=0.01 * np.ptp(x), return_sorted=False)
+    with np.errstate(invalid="ignore"):  # the undefined fits are filled in below
+        fitted = lowess(y, x, frac=frac, it=it, delta=0.01 * np.ptp(x), return_sorted=False)
     missing = ~np.isfinite(fitted)
     if missing.any():
         # A neighbourhood whose x are all tied has no line; its fit is the mean at that x, as in R.
