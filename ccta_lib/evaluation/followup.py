@@ -139,18 +139,32 @@ def _cause(rows: pd.DataFrame, event: np.ndarray) -> np.ndarray:
     return np.where(event, 1, np.where(found == 1, 0, found))
 
 
-def high_risk(patients: pd.DataFrame, vessel: str, thresholds: Mapping[str, float]) -> np.ndarray:
-    """Tell who is at or above the risk threshold of a vessel, or with "any" of one of the vessels, (n,) bool.
+def high_risk(
+    patients: pd.DataFrame, vessel: str, thresholds: Mapping[str, float]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Tell who is at or above the risk threshold of a vessel, or with "any" of one of the vessels.
 
     Parameters
     ----------
-    patients : table with prob_*
+    patients : (n,) table with prob_*
     vessel : name of a vessel, or "any"
     thresholds : risk threshold of each vessel
+
+    Returns
+    -------
+    patients, high
+        The m patients whose group can be told, because unknown is never "low", and whether each is high, (m,)
+        bool. With "any" one probability above its threshold is enough; low needs all that anybody has.
     """
     names = [v for v in VESSELS if v.prob_column in patients and vessel in (str(v), ANY)]
-    above = [patients[v.prob_column].to_numpy(dtype=float) >= thresholds[v] for v in names]
-    return np.any(above, axis=0) if above else np.zeros(len(patients), dtype=bool)
+    if vessel == ANY:
+        names = [v for v in names if patients[v.prob_column].notna().any()]
+    if not names:
+        return patients.iloc[:0].reset_index(drop=True), np.zeros(0, dtype=bool)
+    p = patients[[v.prob_column for v in names]].to_numpy(dtype=float)
+    above = np.any(p >= np.array([thresholds[v] for v in names]), axis=1)
+    known = above | ~np.isnan(p).any(axis=1)
+    return patients.loc[known].reset_index(drop=True), above[known]
 
 
 def targets(vessels: Iterable[str], any_vessel: bool) -> list[str]:

@@ -29,9 +29,9 @@ def _each_group(
     horizon: float | None,
     cohort: str,
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame, np.ndarray | None]]:
-    patients = followup_patients(predictions, origin=origin, cohort=cohort, horizon=horizon)
+    followed = followup_patients(predictions, origin=origin, cohort=cohort, horizon=horizon)
     for vessel in targets(vessels, any_vessel):
-        high = high_risk(patients, vessel, thresholds)
+        patients, high = high_risk(followed, vessel, thresholds)
         for group, members in zip(GROUPS, (~high, high), strict=True):
             inside = patients.loc[members].reset_index(drop=True)
             keys = {
@@ -42,7 +42,7 @@ def _each_group(
                 "threshold": thresholds.get(vessel, NAN),
                 "n": len(inside),
                 "n_events": int(inside["event"].sum()),
-                "data_kind": patients.attrs["data_kind"],
+                "data_kind": followed.attrs["data_kind"],
             }
             yield keys, inside, inside["entry"].to_numpy(float) if origin == "ecg" else None
 

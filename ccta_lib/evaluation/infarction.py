@@ -73,14 +73,12 @@ def infarction_table(
         # Unknown is never "no": only people known to be free of it stay in the sensitivity analysis.
         free = (~everybody["prior_mi"]).fillna(False).to_numpy(bool)
         for analysis, kept in ((PRIMARY, np.ones(len(everybody), bool)), (NO_PRIOR_MI, free)):
-            patients = everybody.loc[kept].reset_index(drop=True)
-            keys = {
-                "origin": origin,
-                "analysis": analysis,
-                "excluded": _in_words(everybody.attrs["excluded"]),
-            }
+            analysed = everybody.loc[kept].reset_index(drop=True)
             for vessel in targets(vessels, any_vessel):
-                high = high_risk(patients, vessel, thresholds)
+                patients, high = high_risk(analysed, vessel, thresholds)
+                unknown = {"probability unknown": len(analysed) - len(patients)}
+                excluded = everybody.attrs["excluded"] | {k: n for k, n in unknown.items() if n}
+                keys = {"origin": origin, "analysis": analysis, "excluded": _in_words(excluded)}
                 base = _base(vessel, cohort, patients, everybody.attrs["data_kind"])
                 rows += [base | keys | r for r in _comparison(patients, high, origin == "ecg", level)]
     out = pd.DataFrame(rows)
@@ -124,7 +122,7 @@ def _comparison(
     }
     if not len(patients):
         for metric in ("log-rank", "hazard ratio", "proportional hazards"):
-            yield _line(metric, note="nobody is followed", **counts)
+            yield _line(metric, note="nobody with a known probability is followed", **counts)
         return
     covariate = pd.DataFrame({"high": high.astype(float)})
     test = logrank(time, event, high, entry=entry)
