@@ -166,12 +166,19 @@ def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null:
     """Make a virtual cohort: ECGs, table, and the truth that was planted.
 
     \b
-    Example:
+    Examples:
       ccta simulate --profile full --seed 7 --out cohorts/seven
+      ccta simulate --ceiling --out ceiling
     """
     from ccta_lib.book.banner import banner_text
     from ccta_lib.simulate import CohortSizes, simulate_cohort
 
+    if ceiling:
+        from ccta_lib.simulate.attainable import estimate_ceiling
+
+        with TerminalProgress().task("Attainable AUC", total=1) as advance:
+            click.echo(estimate_ceiling(out, progress=advance, **({} if seed is None else {"seed": seed})))
+        return
     profile = _profile(profile_name, seed)
     sizes = CohortSizes(**profile.simulation.model_dump())
     with TerminalProgress().task(

@@ -128,7 +128,7 @@ class Chapter:
         caption = CAPTION_START[self.data_kind] + caption
         link = f"{{download}}`CSV <../tables/{self.name}/{name}.csv>`"
         label = f"tab-{self.name}-{name}"
-        myst = f":::{{table}} {_one_line(caption)} {link}\n:name: {label}\n\n{_pipe_table(frame)}\n:::\n"
+        myst = f":::{{table}} {_one_line(caption)} {link}\n:name: {label}\n\n{pipe_table(frame)}\n:::\n"
         body = frame.to_html(index=False, escape=True, border=0)
         return Shown(f"<div><p>{html.escape(caption)}</p>{body}</div>", myst)
 
@@ -184,7 +184,7 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _pipe_table(frame: pd.DataFrame) -> str:
+def pipe_table(frame: pd.DataFrame) -> str:
     """Set a frame of text as a MyST pipe table."""
     rows = [[str(c) for c in frame.columns], *frame.astype(str).to_numpy().tolist()]
     lines = [

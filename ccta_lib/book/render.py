@@ -13,11 +13,13 @@ from typing import Any
 import nbformat
 
 from ccta_lib.book.banner import banner_text
+from ccta_lib.book.chapter import pipe_table
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.provenance import RunRecord, code_hash, versions
 from ccta_lib.book.runner import chapter_names, not_available, read_chapter
 from ccta_lib.errors import ChapterError, MissingExtraError
 from ccta_lib.files import sha256_file, sha256_json
+from ccta_lib.schema import COHORTS
 
 
 def render(run_dir: Path) -> Path:
@@ -103,6 +105,7 @@ def _write_generated(folder: Path, run: dict[str, Any]) -> None:
     (folder / "run.md").write_text(f"| This run | |\n|---|---|\n{rows}\n", encoding="utf-8")
     (folder / "banner.md").write_text(f":::{{admonition}} Read this first\n:class: warning\n"
                                       f"{banner_text(run['data_kind'])}\n:::\n", encoding="utf-8")  # fmt: skip
+    _write_simulator(folder)
     stages = "\n".join(
         f"| {name} | {s.get('run_seconds', s['seconds']):.1f} | {s.get('peak_mib', '–')} | {s['finished']} |"
         for name, s in run["stages"].items()
@@ -114,3 +117,16 @@ def _write_generated(folder: Path, run: dict[str, Any]) -> None:
         f"| Package | Version |\n|---|---|\n{tools}\n\n| Machine | |\n|---|---|\n{machine}\n",
         encoding="utf-8",
     )
+
+
+def _write_simulator(folder: Path) -> None:
+    """Write the tables of the page on the virtual cohort."""
+    from ccta_lib.simulate import DEFAULT_SETTINGS, assumptions
+    from ccta_lib.simulate.observer import ceiling_for
+
+    values = assumptions()
+    (folder / "assumptions.md").write_text(pipe_table(values.astype(str)) + "\n", encoding="utf-8")
+    ecg = ceiling_for(DEFAULT_SETTINGS, list(COHORTS)).query("unit == 'ecg'")
+    names = {"upper": "ceiling", "normal_ecg_upper": "ceiling, normal ECG", "null_floor": "floor"}
+    shown = ecg[["cohort", "vessel", *names]].rename(columns=names).round(3)
+    (folder / "ceiling.md").write_text(pipe_table(shown.astype(str)) + "\n", encoding="utf-8")
