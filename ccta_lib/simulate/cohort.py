@@ -24,6 +24,7 @@ from ccta_lib.cohort.store import StoreWriter
 from ccta_lib.errors import ParameterError
 from ccta_lib.files import read_json, sha256_file, sha256_json, write_json
 from ccta_lib.schema import LEADS, VESSELS, write_table
+from ccta_lib.simulate.observer import ceiling_for, ideal_scores
 from ccta_lib.simulate.patients import COHORT_CODES, Cohort, CohortSizes, draw_cohort, ecg_normal
 from ccta_lib.simulate.reading import looks_normal
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
@@ -68,7 +69,7 @@ def block_waves(cohort: Cohort, block: int, *, seed: int, settings: Settings) ->
     return waves, ecg_normal(looks_normal(waves), settings, rng)
 
 
-def _block_signals(job: Job, name: str, block: int) -> np.ndarray:
+def block_signals(job: Job, name: str, block: int) -> np.ndarray:
     """Samples of one block, int16 microvolt (k, 12, 5000); runs in a worker process."""
     cohort = _cohort(job, name)
     waves, _ = block_waves(cohort, block, seed=job.seed, settings=job.settings)
@@ -87,12 +88,12 @@ def _signals(
     """Yield blocks of samples in order; at most a few are in flight, so memory does not grow."""
     if workers == 1 or len(blocks) < 4:
         for block in blocks:
-            yield block, _block_signals(job, block[0], block[1])
+            yield block, block_signals(job, block[0], block[1])
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         queue: deque[tuple[tuple[str, int, int, int], Future[np.ndarray]]] = deque()
         for block in blocks:
-            queue.append((block, pool.submit(_block_signals, job, block[0], block[1])))
+            queue.append((block, pool.submit(block_signals, job, block[0], block[1])))
             if len(queue) > 2 * workers:
                 first, future = queue.popleft()
                 yield first, future.result()
@@ -159,8 +160,9 @@ def simulate_cohort(
     _write_waveforms(job, store, workers, progress)
     store.finish()
     write_table(truth, folder / "truth.parquet")
+    write_table(ceiling_for(job.settings, list(table["cohort"].unique())), folder / "ceiling.csv")
     write_table(table, folder / "cohort.parquet")
-    files = ("cohort.parquet", "truth.parquet", "waveforms/signals.npy")
+    files = ("cohort.parquet", "truth.parquet", "ceiling.csv", "waveforms/signals.npy")
     write_json(
         {"key": key, "format": FORMAT, "seed": seed, "null": null, "data_kind": "simulated",
          "sizes": dataclasses.asdict(sizes), "settings": dataclasses.asdict(job.settings),
@@ -202,7 +204,7 @@ def tables(job: Job, *, null: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]
             waves, reads = block_waves(cohort, block, seed=job.seed, settings=job.settings)
             rows = slice(block * BLOCK, block * BLOCK + len(waves))
             normal[rows] = reads
-            truth.append(_truth(cohort, rows, waves))
+            truth.append(_truth(cohort, rows, waves, ideal_scores(waves, job.settings)))
         table["ecg_normal"] = pd.array(normal, dtype="boolean")
         cohorts.append(table)
         truths.append(pd.concat(truth, ignore_index=True))
@@ -215,7 +217,7 @@ def tables(job: Job, *, null: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]
     return table[order], truth_table
 
 
-def _truth(cohort: Cohort, rows: slice, waves: Waves) -> pd.DataFrame:
+def _truth(cohort: Cohort, rows: slice, waves: Waves, ideal: np.ndarray) -> pd.DataFrame:
     """Say what was planted in each ECG: contract 2, truth.parquet."""
     hearts = cohort.hearts.take(np.arange(rows.start, rows.stop))
     columns: dict[str, np.ndarray] = {"ecg_id": cohort.table["ecg_id"].to_numpy()[rows]}
@@ -223,8 +225,12 @@ def _truth(cohort: Cohort, rows: slice, waves: Waves) -> pd.DataFrame:
         columns[f"percent_{vessel.lower()}"] = cohort.percent[rows, v]
     for v, vessel in enumerate(VESSELS):
         columns[f"visible_{vessel.lower()}"] = hearts.visible[:, v]
+    for v, vessel in enumerate(VESSELS):
+        columns[f"ideal_{vessel.lower()}"] = ideal[:, v]
     names = np.array([*map(str, VESSELS), None], dtype=object)
-    territory = np.array(["RCA", "RCA and right ventricle", "LAD proximal", "LAD mid", "LCX", None], dtype=object)
+    territory = np.array(
+        ["RCA", "RCA and right ventricle", "LAD proximal", "LAD mid", "LCX", None], dtype=object
+    )
     columns |= {
         "burden": waves.burden,
         "infarct_size": hearts.infarct,

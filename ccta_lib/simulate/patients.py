@@ -16,7 +16,9 @@ from scipy import stats
 
 from ccta_lib.errors import ParameterError
 from ccta_lib.schema import GRADE_BOUNDARIES, Grade
+from ccta_lib.simulate.followup import outcomes
 from ccta_lib.simulate.settings import Margins, Settings
+from ccta_lib.simulate.stenosis import stenosis
 from ccta_lib.simulate.waves import Hearts, base_vectors, dose_of
 
 CohortName = Literal["internal", "external", "followup"]
@@ -186,7 +188,7 @@ def _draw(n: int, n_exams: int, s: Settings, margins: Margins, rng: np.random.Ge
         * np.array(s.visible_size)
         * np.exp(rng.normal(0.0, s.visible_spread, (n, 4))),
         reader=rng.normal(0.0, s.reader_sd, (n_exams, 4)),
-        swap=np.where(rng.random(n_exams) < s.reader_swap, rng.integers(0, 6, n_exams), -1),
+        swap=np.where(rng.random(n_exams) < s.reader_swap, rng.integers(0, 3, n_exams), -1),
     )
 
 
@@ -211,7 +213,7 @@ def _apply(
         + s.liability_hypertension * hypertension
     )
     liability = common[:, None] * np.array(s.liability_loading) + d.liability
-    percent, read = _stenosis(liability, d, margins, s, patient, weight)
+    percent, read = stenosis(liability, d.reader, d.swap, margins.severe, s, patient, weight)
     dose = dose_of(percent, s)
     score = s.infarct_dose * dose.max(axis=1) + s.infarct_age_65 * (age > 65) + d.prior_mi
     # The scar lies where the dose is largest; a tie (no disease) goes by liability.
@@ -220,71 +222,10 @@ def _apply(
 
 
 def _ages(raw: np.ndarray, margins: Margins, s: Settings, weight: np.ndarray) -> np.ndarray:
-    """Scale to Table 1's mean and SD, then move the middle so that its share of >= 65 comes out."""
+    """Scale to Table 1's mean and SD; the share of >= 65 follows from the shape (`Margins.age_shape`)."""
     mean = np.average(raw, weights=weight)
     sd = np.sqrt(np.average((raw - mean) ** 2, weights=weight)) or 1.0
     return np.clip(margins.age_mean + margins.age_sd * (raw - mean) / sd, *s.age_range)
-
-
-def _stenosis(
-    liability: np.ndarray, d: Draws, margins: Margins, s: Settings, patient: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Map liabilities to percent stenosis; cut so that what the reader sees has Table 1's prevalence."""
-    n = len(liability)
-    w = np.bincount(patient, weight, minlength=n)
-    above = np.empty_like(liability)
-    for v in range(4):
-        order = np.argsort(-liability[:, v], kind="stable")
-        total = np.cumsum(w[order])
-        above[order, v] = (total - 0.5 * w[order]) / total[-1]
-    share = np.array(margins.severe)
-
-    def percents(shares: np.ndarray) -> np.ndarray:
-        return np.stack([_percent(above[:, v], v, float(shares[v]), s) for v in range(4)], axis=1)
-
-    def observed(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        percent = percents(shares)
-        read = _read(percent[patient], d)
-        positive = np.average(read >= GRADE_BOUNDARIES[2], axis=0, weights=weight)
-        return read, positive
-
-    # Reading noise and swaps of vessels move the prevalence; bisection per vessel, all four at once,
-    # repeated because a swap couples them.
-    low, high = np.zeros(4), np.minimum(3.0 * share + 0.02, 0.95)
-    best, best_error = share, np.full(4, np.inf)
-    for _ in range(4):
-        for _ in range(14):
-            middle = (low + high) / 2.0
-            _, positive = observed(middle)
-            error = np.abs(positive - share)
-            best, best_error = np.where(error < best_error, middle, best), np.minimum(error, best_error)
-            low, high = np.where(positive < share, middle, low), np.where(positive < share, high, middle)
-        low, high = np.maximum(best - 0.02, 0.0), best + 0.02
-        _, positive = observed(best)
-        best_error = np.abs(positive - share)
-    return percents(best), observed(best)[0]
-
-
-def _percent(above: np.ndarray, vessel: int, severe: float, s: Settings) -> np.ndarray:
-    """Percent stenosis from the share of ECGs with a higher liability, piecewise linear between grades."""
-    lower = np.array([s.share_normal[vessel], s.share_mild[vessel], s.share_moderate[vessel]])
-    lower = lower / lower.sum() * (1.0 - severe)
-    occluded = severe * s.share_occluded[vessel] / (s.share_occluded[vessel] + s.share_severe[vessel])
-    knots = np.array([0.0, lower[0], lower[0] + lower[1], 1.0 - severe, 1.0 - occluded, 1.0])
-    return np.interp(1.0 - above, knots, [0.0, *GRADE_BOUNDARIES, 100.0])
-
-
-_PAIRS = np.array([(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)])
-
-
-def _read(percent: np.ndarray, d: Draws) -> np.ndarray:
-    """What the reader reports: noise, and two vessels exchanged in some reports. An occlusion is seen as such."""
-    occluded = percent >= GRADE_BOUNDARIES[3]
-    read = np.where(occluded, percent, np.clip(percent + d.reader, 0.0, GRADE_BOUNDARIES[3] - 0.5))
-    rows = np.flatnonzero(d.swap >= 0)
-    pairs = _PAIRS[d.swap[rows]]
-    read[rows[:, None], pairs] = read[rows[:, None], pairs[:, ::-1]]
-    return read
 
 
 def _ecgs_per_exam(
@@ -393,50 +334,12 @@ def _table(
         table[column] = None
     if name == "followup" and n_ecgs:
         severe = p.read[exam] >= GRADE_BOUNDARIES[2]
-        outcome = _outcomes(severe, p.prior_mi[who], p.age[who], ahead / 24.0, s, rng)
+        outcome = outcomes(severe, p.prior_mi[who], p.age[who], ahead / 24.0, s, rng)
         for column, values in outcome.items():
             table[column] = values
     table["followup_days"] = table["followup_days"].astype("float64")
     table["mi_event"] = table["mi_event"].astype("boolean")
     return table
-
-
-def _outcomes(
-    severe: np.ndarray, prior_mi: np.ndarray, age: np.ndarray, entry_days: np.ndarray, s: Settings,
-    rng: np.random.Generator,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    """Draw follow-up: MI, death and revascularisation compete, censoring is uniform. Nobody has an event
-    before the CCTA, which enrolment requires; days count from the ECG.
-    """
-    n = len(age)
-    ratio = np.prod(np.where(severe, np.array(s.mi_severe), 1.0), axis=1)
-    ratio *= np.where(prior_mi, s.mi_prior, 1.0) * s.mi_age ** ((age - s.age_reference) / 10.0)
-    other = (s.death + s.revascularisation[0] + s.revascularisation[1] * severe.sum(axis=1)) / 365.25
-    base = _mi_hazard(ratio, other, s.mi_700)
-    mi = rng.exponential(size=n) / (base * ratio)
-    death = rng.exponential(size=n) / (s.death / 365.25)
-    rate = (s.revascularisation[0] + s.revascularisation[1] * severe.sum(axis=1)) / 365.25
-    revascularisation = rng.exponential(size=n) / rate
-    end = np.maximum(rng.uniform(*s.censoring_days, n) - entry_days, 1.0)
-    times = np.stack([mi, death, revascularisation, end])
-    first = np.argmin(times, axis=0)
-    reasons = np.array(["mi", "death", "revascularisation", "end"], dtype=object)
-    return {
-        "followup_days": np.ceil(times.min(axis=0) + entry_days),
-        "mi_event": first == 0,
-        "end_reason": reasons[first],
-    }
-
-
-def _mi_hazard(ratio: np.ndarray, other: np.ndarray, incidence: float) -> float:
-    """Daily baseline hazard at which the mean cumulative incidence by 700 days is `incidence`."""
-    low, high = 1e-8, 1e-1
-    for _ in range(60):
-        middle = float(np.sqrt(low * high))
-        hazard = middle * ratio
-        mean = np.mean(hazard / (hazard + other) * -np.expm1(-700.0 * (hazard + other)))
-        low, high = (middle, high) if mean < incidence else (low, middle)
-    return low
 
 
 def ecg_normal(waves_normal: np.ndarray, s: Settings, rng: np.random.Generator) -> np.ndarray:

@@ -139,7 +139,9 @@ def _block(seed: int, stage: Stage, block: int, n: int) -> tuple[np.ndarray, np.
     noise = rng.uniform(0.5, 1.5, BLOCK)
     with threadpool_limits(1):
         signals = [
-            synthesise(waves, i, s, np.random.default_rng([seed, 102, code, block * BLOCK + i]), noise=noise[i])
+            synthesise(
+                waves, i, s, np.random.default_rng([seed, 102, code, block * BLOCK + i]), noise=noise[i]
+            )
             for i in range(n)
         ]
     return np.stack(signals), targets[:n]

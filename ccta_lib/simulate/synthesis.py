@@ -49,10 +49,11 @@ def beat_times(w: Waves, i: int, s: Settings, rng: np.random.Generator) -> tuple
     mean = 60.0 / float(w.rate[i])
     count = int(12.5 / mean) + 4
     if w.af[i]:
-        rr = np.maximum(mean * (0.45 + 0.55 * rng.gamma(5.5, 1 / 5.5, count)), 0.33)
+        least, shape, floor = s.af_rr
+        rr = np.maximum(mean * (least + (1.0 - least) * rng.gamma(shape, 1.0 / shape, count)), floor)
     else:
         spread = rng.uniform(*s.rr_spread)
-        breath = rng.uniform(0.15, 0.35)
+        breath = rng.uniform(*s.breaths_hz)
         phase = 2 * np.pi * (breath * mean * np.arange(count) + rng.random())
         rr = mean * (1.0 + 0.5 * spread * rng.normal(size=count) + spread * np.sin(phase))
     times = np.cumsum(rr) - rr[0] - 0.9 + rng.random() * mean
@@ -63,11 +64,11 @@ def beat_times(w: Waves, i: int, s: Settings, rng: np.random.Generator) -> tuple
             if kinds[b - 1 : b + 2].any():
                 continue
             kinds[b] = kind
-            early = rng.uniform(0.28, 0.40) * (times[b] - times[b - 1])
+            early = rng.uniform(*s.ectopic_early) * (times[b] - times[b - 1])
             # A ventricular beat leaves the sinus node alone (full pause), an atrial one resets it.
             times[b if kind == 1 else slice(b, None)] -= early
             if kind == 2:
-                times[b + 1 :] += 0.3 * early
+                times[b + 1 :] += s.pac_reset * early
     return times, kinds
 
 
@@ -105,15 +106,17 @@ def _courses(w: Waves, i: int, s: Settings, rng: np.random.Generator) -> np.ndar
             buffer[row, start : start + grid.size] += shape[b]
     _ventricular_beats(buffer, base[kinds == 1])
     out = np.empty((ROWS, SAMPLES), dtype=np.float32)
-    breath = rng.uniform(*s.respiration) * np.sin(2 * np.pi * (rng.uniform(0.18, 0.33) * _TIME + rng.random()))
+    breath = rng.uniform(*s.respiration) * np.sin(
+        2 * np.pi * (rng.uniform(*s.breaths_hz) * _TIME + rng.random())
+    )
     np.multiply(buffer[:, PAD:-PAD], (1.0 + breath).astype(np.float32), out=out[:12])
     return out
 
 
 _PVC_GRID = np.arange(-80, 260, dtype=np.float32)
 _PVC_SHAPES = np.stack([
-    np.exp(-0.5 * (_PVC_GRID / 14.0) ** 2),
-    np.exp(-0.5 * ((_PVC_GRID - 25.0) / 15.0) ** 2),
+    np.exp(-0.5 * (_PVC_GRID / 12.0) ** 2),
+    np.exp(-0.5 * ((_PVC_GRID - 22.0) / 13.0) ** 2),
     np.exp(-0.5 * ((_PVC_GRID - 150.0) / np.where(_PVC_GRID < 150.0, 38.0, 24.0)) ** 2),
 ]).astype(np.float32)  # fmt: skip
 
@@ -144,26 +147,26 @@ def synthesise(w: Waves, i: int, s: Settings, rng: np.random.Generator, *, noise
     weight = np.zeros((8, ROWS), dtype=np.float32)
     weight[:, _WAVES] = w.amplitude[i]
     weight[:, _PVC] = w.pvc_amplitude[i]
-    weight[:, _PAC] = 0.8 * w.amplitude[i][:, P2] - 0.3 * w.amplitude[i][:, P1]
+    weight[:, _PAC] = w.amplitude[i][:, [P1, P2]] @ np.array(s.pac_p)
     if w.af[i]:
-        _fibrillation(courses, weight, rng)
+        _fibrillation(courses, weight, s, rng)
     else:
         courses[_AF] = 0.0
     _recording(courses, weight, s, noise, rng)
     signal = weight @ courses
     if rng.random() < s.electrode_fault:
-        _fault(signal, rng)
+        _fault(signal, s, rng)
     return complete(signal)
 
 
-def _fibrillation(courses: np.ndarray, weight: np.ndarray, rng: np.random.Generator) -> None:
-    """Fibrillatory waves of 5-8 Hz with wandering phase, largest in V1 and II."""
-    size = rng.uniform(0.02, 0.07)
+def _fibrillation(courses: np.ndarray, weight: np.ndarray, s: Settings, rng: np.random.Generator) -> None:
+    """Fibrillatory waves with wandering phase, largest in V1 and II."""
+    size = rng.uniform(*s.af_mv)
     pattern = np.array([0.4, 0.8, 1.2, 0.7, 0.4, 0.3, 0.25, 0.25])
     for row in range(2):
         drift = np.cumsum(rng.normal(0.0, 0.5, 51))
         drift = np.interp(_TIME, np.linspace(0, 10, 51), drift)
-        angle = 2 * np.pi * rng.uniform(5.0, 8.0) * _TIME + drift
+        angle = 2 * np.pi * rng.uniform(*s.af_hz) * _TIME + drift
         courses[12 + row] = np.sin(angle) + 0.35 * np.sin(2 * angle)
         weight[:, 12 + row] = size * pattern * rng.normal(0.8, 0.25, 8)
 
@@ -191,9 +194,9 @@ def _recording(
     weight[:, _NOISE] = ELECTRODES * muscle.astype(np.float32)
 
 
-def _fault(signal: np.ndarray, rng: np.random.Generator) -> None:
+def _fault(signal: np.ndarray, s: Settings, rng: np.random.Generator) -> None:
     """Exchange the arm electrodes, or let one electrode be loose for a second or two."""
-    if rng.random() < 0.4:
+    if rng.random() < s.fault_swap:
         # With RA and LA exchanged, I turns over and II becomes the former III.
         signal[1] -= signal[0]
         signal[0] *= -1.0

@@ -13,6 +13,9 @@ import numpy as np
 from ccta_lib.simulate.leads import lead_fields, twelve
 from ccta_lib.simulate.settings import Settings
 
+FORMAT = 1
+"""Raised whenever the same settings would draw other waves: what was frozen for them is then stale."""
+
 WAVES = ("P right", "P left", "Q", "R", "S", "R'", "ST", "T")
 """Q is the early (septal) vector, S the terminal basal one, R' the late vector of a bundle branch block."""
 P1, P2, Q, R, S, R2, ST, T = range(len(WAVES))
@@ -111,7 +114,7 @@ def base_vectors(
     out = np.zeros((n, 3, len(WAVES)))
     size = np.exp(rng.normal(0.0, s.p_spread, (n, 1)))
     for wave, vector in ((P1, s.p_right), (P2, s.p_left)):
-        out[:, :, wave] = size * (np.array(vector) + rng.normal(0.0, 0.02, (n, 3)))
+        out[:, :, wave] = size * (np.array(vector) + rng.normal(0.0, s.p_component_sd, (n, 3)))
     out[:, :, Q] = np.array(s.q_vector) + rng.normal(0.0, s.q_sd, (n, 3))
     direction = np.array(s.qrs_direction) + rng.normal(0.0, s.qrs_direction_sd, (n, 3))
     direction[:, 1] += s.qrs_axis_age * decade
@@ -148,7 +151,7 @@ def draw_waves(hearts: Hearts, settings: Settings, rng: np.random.Generator,
     change, injury = _disease(hearts, seen, burden, s, rng, territory_jitter)
     scar = hearts.infarct > 0
     heart[:, :, (R, S)] *= np.where(scar, s.infarct_qrs, 1.0)[:, None, None]
-    _bundle_branch_block(heart, hearts, rng)
+    _bundle_branch_block(heart, hearts, s, rng)
     heart[:, :, Q] += change[:, :, 0]
     heart[:, :, ST] += change[:, :, 1]
     heart[:, :, T] += change[:, :, 2]
@@ -164,13 +167,13 @@ def draw_waves(hearts: Hearts, settings: Settings, rng: np.random.Generator,
     planted = twelve((field @ change) * gain[:, :, [Q, ST, T]])
 
     rate = hearts.rate + rng.normal(0.0, s.heart_rate_sd[1], n) + s.rate_burden * burden
-    rate = np.clip(np.where(hearts.af, 1.15 * rate, rate), 38.0, 150.0)
-    n_pvc = np.where(rng.random(n) < s.pvc, 1 + rng.poisson(0.8, n), 0)
-    n_pac = np.where((rng.random(n) < s.pac) & ~hearts.af, 1 + rng.poisson(0.5, n), 0)
+    rate = np.clip(np.where(hearts.af, s.af_rate * rate, rate), *s.rate_range)
+    n_pvc = np.where(rng.random(n) < s.pvc, 1 + rng.poisson(s.ectopic_number[0], n), 0)
+    n_pac = np.where((rng.random(n) < s.pac) & ~hearts.af, 1 + rng.poisson(s.ectopic_number[1], n), 0)
     waves = Waves(
         amplitude=amplitude, center=np.zeros((n, 8)), left=np.zeros((n, 8)), right=np.zeros((n, 8)),
         st_end=np.zeros(n), rate=rate, qrs_ms=np.zeros(n), af=hearts.af, rbbb=hearts.rbbb, lbbb=hearts.lbbb,
-        lvh=hearts.lvh, n_pvc=n_pvc, n_pac=n_pac, pvc_amplitude=_ectopic(n, field, rng), planted=planted,
+        lvh=hearts.lvh, n_pvc=n_pvc, n_pac=n_pac, pvc_amplitude=_ectopic(n, field, s, rng), planted=planted,
         injury=injury, burden=burden,
     )  # fmt: skip
     _timing(waves, hearts, s, rng)
@@ -210,61 +213,64 @@ def _disease(
     return change, np.where(injured, territory, -1)
 
 
-def _bundle_branch_block(heart: np.ndarray, hearts: Hearts, rng: np.random.Generator) -> None:
+def _bundle_branch_block(heart: np.ndarray, hearts: Hearts, s: Settings, rng: np.random.Generator) -> None:
     """Late rightward-anterior forces (right) or slurred leftward-posterior ones (left), with discordant T."""
     n = len(heart)
     right, left = hearts.rbbb, hearts.lbbb & ~hearts.rbbb
-    scale = np.exp(rng.normal(0.0, 0.15, n))
-    late = np.array([-0.55, -0.05, -0.65]) + rng.normal(0.0, 0.08, (n, 3))
-    heart[right, :, R2] = (0.95 * scale[:, None] * late)[right]
-    heart[right, :, S] *= 0.4
-    heart[right, :, T] -= 0.22 * heart[right, :, R2]
-    broad = np.array([0.78, 0.20, 0.62]) + rng.normal(0.0, 0.06, (n, 3))
-    heart[left, :, Q] = np.array([0.08, 0.02, 0.10])
-    heart[left, :, R] = 0.5 * heart[left, :, R] + (0.95 * scale[:, None] * broad)[left]
-    heart[left, :, R2] = (0.75 * scale[:, None] * broad)[left]
-    heart[left, :, S] *= 0.3
-    heart[left, :, T] = 0.35 * heart[left, :, T] - 0.32 * heart[left, :, R]
-    heart[left, :, ST] -= 0.07 * heart[left, :, R]
+    scale = np.exp(rng.normal(0.0, s.block_spread[0], n))[:, None]
+    late = s.rbbb_late[0] * scale * (np.array(s.rbbb_late[1]) + rng.normal(0.0, s.block_spread[1], (n, 3)))
+    heart[right, :, R2] = late[right]
+    heart[right, :, S] *= s.rbbb_s_t[0]
+    heart[right, :, T] += s.rbbb_s_t[1] * late[right]
+    broad = scale * (np.array(s.lbbb_direction) + rng.normal(0.0, s.block_spread[2], (n, 3)))
+    keep_r, keep_s, keep_t, t_per_r, st_per_r = s.lbbb_factors
+    heart[left, :, Q] = np.array(s.lbbb_q)
+    heart[left, :, R] = keep_r * heart[left, :, R] + s.lbbb_mv[0] * broad[left]
+    heart[left, :, R2] = s.lbbb_mv[1] * broad[left]
+    heart[left, :, S] *= keep_s
+    heart[left, :, T] = keep_t * heart[left, :, T] + t_per_r * heart[left, :, R]
+    heart[left, :, ST] += st_per_r * heart[left, :, R]
 
 
-def _ectopic(n: int, field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _ectopic(n: int, field: np.ndarray, s: Settings, rng: np.random.Generator) -> np.ndarray:
     """Lead amplitudes of a ventricular ectopic beat: two QRS vectors and a discordant T, (n, 8, 3)."""
-    first = unit(rng.normal(size=(n, 3))) * rng.uniform(1.1, 1.9, (n, 1))
-    second = 0.6 * (first + rng.normal(0.0, 0.5, (n, 3)))
-    t = -0.30 * (first + second) + rng.normal(0.0, 0.05, (n, 3))
+    first = unit(rng.normal(size=(n, 3))) * rng.uniform(*s.pvc_mv, (n, 1))
+    second = s.pvc_second[0] * (first + rng.normal(0.0, s.pvc_second[1], (n, 3)))
+    t = s.pvc_t[0] * (first + second) + rng.normal(0.0, s.pvc_t[1], (n, 3))
     return field @ np.stack([first, second, t], axis=2)
 
 
 def _timing(w: Waves, hearts: Hearts, s: Settings, rng: np.random.Generator) -> None:
     """Fill centers and widths (ms) from QRS duration, PR and QT; R is at zero."""
     n = len(w)
-    qrs = hearts.qrs_ms + rng.normal(0.0, 2.0, n)
-    stretch = np.clip(qrs, 70.0, 125.0) / 92.0
+    qrs = hearts.qrs_ms + rng.normal(0.0, s.interval_spread_ms[0], n)
+    at_one, least, most = s.qrs_stretch_ms
+    stretch = np.clip(qrs, least, most) / at_one
     block = hearts.rbbb | hearts.lbbb
-    late = np.where(block, rng.normal(44.0, 5.0, n), 0.0)
-    w.qrs_ms = np.where(block, qrs + late, qrs)
+    late = np.where(block, rng.normal(*s.block_ms[:2], n), 0.0)
+    w.qrs_ms = qrs + late
     scar = 1.0 - np.exp(-hearts.infarct)
-    w.center[:, Q], w.left[:, Q] = -21.0 * stretch, 7.5 * stretch + s.infarct_q_width * scar
-    slur = np.where(hearts.lbbb, 1.55, 1.0)
-    w.center[:, R], w.left[:, R] = 0.0, 10.5 * stretch * slur
-    w.center[:, S], w.left[:, S] = 21.0 * stretch * slur, 10.0 * stretch
-    w.center[:, R2], w.left[:, R2] = 25.0 * stretch + 0.7 * np.maximum(late, 25.0), 15.0
+    w.center[:, Q], w.left[:, Q] = s.q_ms[0] * stretch, s.q_ms[1] * stretch + s.infarct_q_width * scar
+    slur = np.where(hearts.lbbb, s.block_width[0], 1.0)
+    w.center[:, R], w.left[:, R] = 0.0, s.r_width_ms * stretch * slur
+    w.center[:, S], w.left[:, S] = s.s_ms[0] * stretch * slur, s.s_ms[1] * stretch
+    # R' peaks just before the prolonged QRS ends.
+    w.center[:, R2] = s.qrs_limits_ms[1] * stretch + late - 2.0 * s.block_width[1]
+    w.left[:, R2] = np.where(hearts.lbbb, s.block_width[2], s.block_width[1])
     w.right[:, :ST] = w.left[:, :ST]
-    onset, end = -40.0 * stretch, 42.0 * stretch + late
-    pr = np.clip(hearts.pr_ms + rng.normal(0.0, 4.0, n), 115.0, 250.0) * (1.0 - 0.0012 * (w.rate - 70.0))
-    for wave, after in ((P1, 38.0), (P2, 68.0)):
+    onset, end = s.qrs_limits_ms[0] * stretch, s.qrs_limits_ms[1] * stretch + late
+    pr = np.clip(hearts.pr_ms + rng.normal(0.0, s.interval_spread_ms[1], n), 115.0, 250.0)
+    pr *= 1.0 + s.pr_rate * (w.rate - 70.0)
+    for wave, after in zip((P1, P2), s.p_after_onset_ms, strict=True):
         w.center[:, wave] = onset - pr + after
-        w.left[:, wave] = w.right[:, wave] = 17.0
-    rr = 60.0 / w.rate
-    qt = (hearts.qtc_ms + rng.normal(0.0, 5.0, n)) * np.cbrt(rr) + 0.6 * late
-    w.right[:, T] = 42.0 * np.cbrt(rr)
-    w.left[:, T] = 58.0 * np.cbrt(rr)
+        w.left[:, wave] = w.right[:, wave] = s.p_width_ms
+    rr = np.cbrt(60.0 / w.rate)
+    qt = (hearts.qtc_ms + rng.normal(0.0, s.interval_spread_ms[2], n)) * rr + s.block_ms[2] * late
+    w.left[:, T], w.right[:, T] = s.t_width_ms[0] * rr, s.t_width_ms[1] * rr
     w.center[:, T] = np.maximum(onset + qt - 2.0 * w.right[:, T], end + 90.0)
+    w.left[:, ST], w.right[:, ST] = s.st_ms[:2]
     w.center[:, ST] = end + 6.0
-    w.left[:, ST] = 9.0
-    w.st_end = w.center[:, T] - 10.0
-    w.right[:, ST] = 30.0
+    w.st_end = w.center[:, T] - s.st_ms[2]
 
 
 def features(w: Waves) -> tuple[np.ndarray, list[str]]:
@@ -288,4 +294,6 @@ def features(w: Waves) -> tuple[np.ndarray, list[str]]:
         "q_ms": w.left[:, Q], "qrs_stretch": w.left[:, S], "late_ms": w.center[:, R2],
         "af": w.af, "pvc": w.n_pvc, "pac": w.n_pac,
     }  # fmt: skip
-    return np.column_stack([amplitude, *[np.asarray(v, dtype=float) for v in extra.values()]]), names + list(extra)
+    return np.column_stack([amplitude, *[np.asarray(v, dtype=float) for v in extra.values()]]), names + list(
+        extra
+    )
