@@ -50,7 +50,7 @@ def aalen_johansen(
     before = np.r_[1.0, survival[:-1]]
     incidence = np.cumsum(before * mine / risk)
     variance = _incidence_variance(incidence, before, mine, all_causes, risk)
-    inside = (incidence > 0) & (incidence < 1) & (variance > 0)
+    inside = (incidence > 0) & (incidence < 1 - 1e-9) & (variance > 0)
     s = np.where(inside, 1 - incidence, 0.5)
     width = z * np.sqrt(np.where(inside, variance, 0.0)) / (s * np.log(s))
     low = np.where(inside, 1 - s ** np.exp(width), NAN)

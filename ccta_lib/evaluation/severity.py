@@ -16,7 +16,7 @@ from ccta_lib.evaluation.checks import codes, level_z, same_length, vector
 from ccta_lib.evaluation.multiplicity import holm
 from ccta_lib.evaluation.results import NAN, Trend
 from ccta_lib.evaluation.tables import NO_LABEL, Slice, slices, tidy
-from ccta_lib.schema import VESSELS, Grade, Vessel
+from ccta_lib.schema import VESSELS, Grade
 
 # The paper's codes: severe stenosis and occlusion share a step.
 GRADE_CODES = {"normal": 0, "mild": 1, "moderate": 2, "severe": 3, "occluded": 3}
@@ -195,7 +195,7 @@ def severity_table(
     rows: list[dict[str, Any]] = []
     for part in slices(predictions, units=units, cohorts=cohorts, vessels=vessels):
         for name, grades in RANGES.items():
-            kept = part.where(part.table[Vessel(part.vessel).grade_column].isin(grades).to_numpy())
+            kept = part.where(np.isin(part.grade, grades))
             rows += _trend_rows(kept, name, z, level)
     out = tidy(rows)
     family = ["cohort", "unit", "range", "metric"]
@@ -207,9 +207,8 @@ def severity_table(
 def _trend_rows(part: Slice, name: str, z: float, level: float) -> list[dict[str, Any]]:
     if not len(part.y):
         return [part.row(m, note=NO_LABEL, range=name, p_value=NAN) for m in (RHO, EFFECT)]
-    grade = part.table[Vessel(part.vessel).grade_column]
-    trend = spearman_trend(grade, part.p, groups=part.patients)
-    ordered = jonckheere_terpstra(grade, part.p, groups=part.patients, level=level)
+    trend = spearman_trend(part.grade, part.p, groups=part.patients)
+    ordered = jonckheere_terpstra(part.grade, part.p, groups=part.patients, level=level)
     low = high = NAN
     method = "t approximation"
     if np.isfinite(trend.rho) and trend.n > 3 and abs(trend.rho) < 1 and part.n_patients == trend.n:
@@ -247,8 +246,8 @@ def severity_points(
     """Return the values behind the box plots of Figure 4: vessel, cohort, unit, grade, code, p, data_kind."""
     tables = []
     for part in slices(predictions, units=[unit], cohorts=cohorts, vessels=vessels):
-        grade = part.table[Vessel(part.vessel).grade_column].astype(str)
-        keys = {"vessel": part.vessel, "cohort": part.cohort, "unit": unit}
-        points = pd.DataFrame({"grade": grade, "code": grade_codes(grade), "p": part.p} if len(grade) else {})
-        tables.append(points.assign(**keys, data_kind=part.data_kind))
-    return pd.concat(tables, ignore_index=True)
+        if len(part.y):
+            points = pd.DataFrame({"grade": part.grade, "code": grade_codes(part.grade), "p": part.p})
+            keys = {"vessel": part.vessel, "cohort": part.cohort, "unit": unit}
+            tables.append(points.assign(**keys, data_kind=part.data_kind))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

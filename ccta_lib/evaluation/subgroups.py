@@ -200,11 +200,8 @@ def stenosis_contrasts(
 
 
 def _contrast_rows(part: Slice, interval: dict[str, Any], **more: Any) -> Iterator[dict[str, Any]]:
-    column = Vessel(part.vessel).grade_column
-    known = column in part.table
-    grade = part.table[column].to_numpy(dtype=object) if known else np.zeros(0, object)
     for name, (positives, negatives) in CONTRASTS.items():
-        yield _auc_row(part.where(np.isin(grade, (*positives, *negatives))), interval, subgroup=name, **more)
+        yield _auc_row(part.where(np.isin(part.grade, (*positives, *negatives))), interval, subgroup=name, **more)
 
 
 def vessel_specificity(

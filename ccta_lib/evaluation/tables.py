@@ -67,6 +67,12 @@ class Slice:
         )
 
     @property
+    def grade(self) -> np.ndarray:
+        """Grades of the vessel, (n,) of str."""
+        column = Vessel(self.vessel).grade_column
+        return self.table[column].to_numpy(dtype=object) if column in self.table else np.zeros(0, object)
+
+    @property
     def n_patients(self) -> int:
         """Number of patients."""
         return len(set(self.patients))
