@@ -177,7 +177,8 @@ def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null:
         from ccta_lib.simulate.attainable import estimate_ceiling
 
         with TerminalProgress().task("Attainable AUC", total=1) as advance:
-            click.echo(estimate_ceiling(out, progress=advance, **({} if seed is None else {"seed": seed})))
+            given: dict[str, Any] = {} if seed is None else {"seed": seed}
+            click.echo(estimate_ceiling(out, progress=advance, **given))
         return
     profile = _profile(profile_name, seed)
     sizes = CohortSizes(**profile.simulation.model_dump())

@@ -171,6 +171,11 @@ class Chapter:
                      f"<figcaption>{html.escape(caption)}</figcaption></figure>", myst)  # fmt: skip
 
 
+def sentence(text: str) -> Shown:
+    """Show computed prose, MyST text, as part of the page."""
+    return Shown(f"<p>{html.escape(text)}</p>", text)
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 

@@ -128,5 +128,9 @@ def _write_simulator(folder: Path) -> None:
     (folder / "assumptions.md").write_text(pipe_table(values.astype(str)) + "\n", encoding="utf-8")
     ecg = ceiling_for(DEFAULT_SETTINGS, list(COHORTS)).query("unit == 'ecg'")
     names = {"upper": "ceiling", "normal_ecg_upper": "ceiling, normal ECG", "null_floor": "floor"}
-    shown = ecg[["cohort", "vessel", *names]].rename(columns=names).round(3)
+    shown = (
+        ecg[["cohort", "vessel", *names]]
+        .rename(columns=names)
+        .map(lambda v: f"{v:.3f}" if isinstance(v, float) else v)
+    )
     (folder / "ceiling.md").write_text(pipe_table(shown.astype(str)) + "\n", encoding="utf-8")

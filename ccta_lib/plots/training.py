@@ -51,6 +51,7 @@ def fold_curves(
 
 def _finish(ax: Axes, ylabel: str, title: str) -> Axes:
     ax.set(xlabel="Epoch", ylabel=ylabel, title=title)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(0.5, max(line.get_xdata()[-1] for line in ax.lines) + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     ax.legend()
     return ax
