@@ -159,10 +159,9 @@ def run(chapter: str, given: tuple[tuple[str, str], ...], run_dir: Path | None, 
 @click.option("--out", type=PathArgument, required=True, help="Folder for table, waveforms and truth.")
 @seed_option
 @workers_option
-@click.option(
-    "--null", "null", is_flag=True, help="Ischaemia and infarct switched off: the confounding floor."
-)
-def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null: bool) -> None:
+@click.option("--null", is_flag=True, help="Ischaemia and infarct switched off: the confounding floor.")
+@click.option("--ceiling", is_flag=True, help="Estimate the attainable AUC on fresh ECGs instead (minutes).")
+def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null: bool, ceiling: bool) -> None:
     """Make a virtual cohort: ECGs, table, and the truth that was planted.
 
     \b

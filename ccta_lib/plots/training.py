@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -51,7 +52,7 @@ def fold_curves(
 
 def _finish(ax: Axes, ylabel: str, title: str) -> Axes:
     ax.set(xlabel="Epoch", ylabel=ylabel, title=title)
-    ax.set_xlim(0.5, max(line.get_xdata()[-1] for line in ax.lines) + 0.5)
+    ax.set_xlim(0.5, max(float(np.asarray(line.get_xdata())[-1]) for line in ax.lines) + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     ax.legend()
     return ax
