@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ccta_lib.errors import InputError
 
@@ -53,12 +54,9 @@ def given_counts(resamples: Any, labels: np.ndarray, *, by_row: bool) -> Iterato
             raise InputError(f"resamples: expected row numbers from 0 to {labels.size - 1}")
         index = drawn
     else:
-        order = np.argsort(labels, kind="stable")
-        place = np.searchsorted(labels, drawn, sorter=order)
-        index = order[np.minimum(place, labels.size - 1)]
-        wrong = labels[index] != drawn
-        if wrong.any():
-            raise InputError(f"resamples: group {drawn[wrong][0]!r} is not among groups")
+        index = pd.Index(labels).get_indexer(drawn.ravel()).reshape(drawn.shape)
+        if (index < 0).any():
+            raise InputError(f"resamples: group {drawn[index < 0][0]!r} is not among groups")
     for start in range(0, len(index), CHUNK):
         yield _count(index[start : start + CHUNK], labels.size)
 

@@ -169,6 +169,7 @@ def test_wrong_input_raises_one_clear_line():
         (ok_y, ok_p, {"method": "bootstrap", "n_boot": 0}, "n_boot"),
         (ok_y, ok_p, {"method": "bootstrap", "resamples": [[0, 9]]}, "row numbers"),
         (ok_y, ok_p, {"method": "bootstrap", "groups": [1, 1, 2, 2], "resamples": [[1, 3]]}, "not among"),
+        (ok_y, ok_p, {"method": "bootstrap", "groups": list("aabb"), "resamples": [[1, 2]]}, "not among"),
         ([], [], {}, "empty"),
     ):
         with pytest.raises(InputError, match=word) as caught:

@@ -176,3 +176,14 @@ def test_without_followup_it_stops(predictions):
     )
     assert (nobody["n"] == 0).all()
     assert nobody["note"].str.contains("nobody").all()
+
+
+def test_an_unknown_probability_is_in_neither_group():
+    table = cohort(
+        prob_lad=[0.1, np.nan, 0.2, 0.6, 0.3], mi_event=pd.array([True, True, False, True, False], "boolean")
+    )
+    table["end_reason"] = ["mi", "mi", "end", "mi", "end"]
+    got = infarction_table(table, thresholds=HALF, vessels=["LAD"], origins=["ccta"])
+    first = got[got["analysis"] == "primary"].iloc[0]
+    assert (first["n_high"], first["n_low"]) == (2, 1)  # c and d; b; a's probability is unknown
+    assert "probability unknown: 1" in first["excluded"]
