@@ -7,7 +7,7 @@ PROFILE ?= demo
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: book test test-slow smoke lint format nano clean
+.PHONY: book test test-slow smoke lint format nano shipped clean
 
 book: $(INSTALLED)  ## make the book (minutes) and print the path of its first page
 	$(BIN)/ccta book --profile $(PROFILE)
@@ -32,6 +32,13 @@ format: $(INSTALLED)
 
 nano: $(INSTALLED)  ## make the shipped pretrained network again
 	$(BIN)/ccta pretrain --out ccta_lib/model/weights
+
+shipped: $(INSTALLED)  ## make the run that ships with the book again: full size, the tables only
+	$(BIN)/ccta book --profile full
+	mkdir -p book/data/full
+	cd build/full && cp predictions.parquet predictions_by_fold.parquet truth.parquet training.parquet flow.csv \
+		recordings.parquet ceiling.csv run.json $(CURDIR)/book/data/full/
+	if test -f build/full/beats.parquet; then cp build/full/beats.parquet book/data/full/; fi
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed, found {sys.version.split()[0]}; set PYTHON=..."'

@@ -87,7 +87,13 @@ def read_parameters(source: str, *, chapter: str) -> dict[str, Parameter]:
                 "write `name: type = default  # meaning`"
             )
         annotation = ast.unparse(node.annotation)
-        kind = eval(annotation, {"__builtins__": {}}, _BUILTINS | _NAMES)
+        try:
+            kind = eval(annotation, {"__builtins__": {}}, _BUILTINS | _NAMES)
+        except (NameError, TypeError) as error:
+            raise ParameterError(
+                f"chapter {chapter}, parameters cell, line {node.lineno}: {annotation} is no type a parameter may have "
+                f"({error}); add it to ccta_lib/book/types.py"
+            ) from error
         parameter = Parameter(node.target.id, annotation, kind, ast.literal_eval(node.value), meaning)
         parameter.check(parameter.default)
         found[parameter.name] = parameter

@@ -64,7 +64,14 @@ def test_a_yaml_string_is_not_a_number(known: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["x = 1  # no type", "x: int = 1", "x: int  # no default", "print(1)  # a call"]
+    "line",
+    [
+        "x = 1  # no type",
+        "x: int = 1",
+        "x: int  # no default",
+        "print(1)  # a call",
+        "x: Colour = 1  # no such type",
+    ],
 )
 def test_an_unreadable_line_is_named(line: str) -> None:
     with pytest.raises(ParameterError, match="line 2"):
