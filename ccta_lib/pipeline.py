@@ -18,7 +18,7 @@ from ccta_lib.book.render import render
 from ccta_lib.book.runner import chapter_names, run_chapters
 from ccta_lib.cohort import WaveformStore, build_store, flow_table
 from ccta_lib.errors import InputError
-from ccta_lib.files import atomic_path, sha256_file, sha256_json
+from ccta_lib.files import atomic_path, read_json, sha256_file, sha256_json
 from ccta_lib.profile import Profile
 from ccta_lib.progress import Progress
 from ccta_lib.schema import read_cohort, read_predictions, write_table
@@ -72,7 +72,11 @@ def take_predictions(path: Path, run_dir: Path) -> None:
     write_table(table, run_dir / INPUTS["predictions"])
     for name in SIDE_TABLES:
         _copy_table(path.parent / INPUTS[name], run_dir / INPUTS[name])
-    _describe(RunRecord(run_dir), table, run_dir)
+    record, made_by = RunRecord(run_dir), path.parent / "run.json"
+    if made_by.is_file():
+        known = read_json(made_by)
+        record.update(origin={k: known[k] for k in ("profile", "seed", "commit", "versions") if k in known})
+    _describe(record, table, run_dir)
 
 
 def prepare_cohort(

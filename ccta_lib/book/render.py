@@ -89,16 +89,18 @@ def _place_chapter(name: str, run_dir: Path, folder: Path) -> None:
 def _write_generated(folder: Path, run: dict[str, Any]) -> None:
     """Write the page parts that state what this run is: text and record cannot disagree."""
     folder.mkdir()
+    origin = run.get("origin", {})
     facts = {
         "Patients": {
             "simulated": "simulated",
             "real_proxy": "real ECGs with proxy labels",
             "user": "your own",
         }[run["data_kind"]],
-        "Profile": run.get("profile", "none: predictions were given"),
-        "Seed": run.get("seed", "–"),
+        "Profile": run.get("profile", origin.get("profile", "none: predictions were given")),
+        "Seed": run.get("seed", origin.get("seed", "–")),
         "ECGs": run.get("counts", "–"),
         "Library": f"ccta-lib {run['versions']['ccta-lib']}, commit `{run['commit']}`",
+        **({"Predictions made by": f"commit `{origin['commit']}`"} if "commit" in origin else {}),
         "Predictions": f"SHA-256 `{run['predictions_sha256'][:16]}…`",
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
