@@ -94,8 +94,9 @@ def discrimination_table(
             ecgs = predictions.loc[of_row == cohort]
             table = aggregate(ecgs, unit, rule=rule)
             parts = [slice_of(table, v, cohort, unit) for v in names]
+            out_of_fold = _out_of_fold(table, cohort)
             for part in parts:
-                rows += _vessel_rows(part, methods, settings)
+                rows += _vessel_rows(part, out_of_fold, methods, settings)
             if by_fold is not None and cohort != "internal":
                 rows += _single_model_rows(ecgs, by_fold, parts, rule, settings)
             rows += _overall_rows(parts, methods, settings)
@@ -104,16 +105,23 @@ def discrimination_table(
     return tidy(rows)
 
 
-def _vessel_rows(part: Slice, methods: list[str], settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    folds = _folds(part)
-    metric = PLAIN if folds is None else POOLED
+def _out_of_fold(table: pd.DataFrame, cohort: str) -> bool:
+    """Tell whether the table's predictions are out of fold: internal, and every row has its fold."""
+    return cohort == "internal" and "fold" in table and bool(table["fold"].notna().all())
+
+
+def _vessel_rows(
+    part: Slice, out_of_fold: bool, methods: list[str], settings: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    metric = POOLED if out_of_fold else PLAIN
     if not len(part.y):
         yield part.row(metric, note=NO_LABEL)
         return
     for method in methods:
         interval = auc_interval(part.y, part.p, groups=part.patients, method=method, **settings)
         yield part.interval_row(metric, interval)
-    if folds is not None:
+    if out_of_fold:
+        folds = part.table["fold"].to_numpy(dtype=float)
         pieces = [
             (part.y[folds == f], part.p[folds == f], part.patients[folds == f]) for f in np.unique(folds)
         ]
@@ -123,13 +131,6 @@ def _vessel_rows(part: Slice, methods: list[str], settings: dict[str, Any]) -> I
 
         estimate, low, high, note = _bootstrap_of(pieces, pooled, **settings)
         yield part.row(WITHIN, estimate, low, high, method=BOOTSTRAP, note=note)
-
-
-def _folds(part: Slice) -> np.ndarray | None:
-    if part.cohort != "internal" or "fold" not in part.table:
-        return None
-    folds = part.table["fold"].to_numpy(dtype=float, na_value=np.nan)
-    return folds if len(folds) and np.isfinite(folds).all() else None
 
 
 Piece = tuple[np.ndarray, np.ndarray, np.ndarray]

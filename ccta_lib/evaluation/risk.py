@@ -143,6 +143,8 @@ def _carried(
     method = "likelihood ratio, patient-robust"
     if y.all() or not y.any() or not group.any():
         return NAN, NAN, NAN, method, "only one class, or an empty group"
+    if group.all():
+        return prevalence, NAN, NAN, method, "everybody is in this group"
     in_cases, in_controls = group[y].mean(), group[~y].mean()
     if in_cases == 0 or in_controls == 0:
         risk = 0.0 if in_cases == 0 else 1.0

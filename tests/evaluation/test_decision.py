@@ -169,6 +169,11 @@ def test_empty_risk_groups_say_so():
     got = risk_groups([0, 1, 0], [0.3, 0.4, 0.5], 0.1).set_index("metric")
     assert math.isnan(got.loc["risk below threshold", "estimate"])
     assert got.loc["relative risk", "note"]
+    carried = risk_groups([0, 1, 0], [0.3, 0.4, 0.5], 0.1, prevalence=0.02).set_index("metric")
+    assert carried.loc["risk above threshold at population prevalence", "estimate"] == 0.02
+    assert (
+        carried.loc["risk above threshold at population prevalence", "note"] == "everybody is in this group"
+    )
     nothing = risk_groups([0, 0, 1], [0.3, 0.4, 0.05], 0.1).set_index("metric")
     assert "no case found" in nothing.loc["ECGs per case found", "note"]
 

@@ -123,6 +123,8 @@ def test_a_vessel_without_labels_is_a_row_that_says_so(predictions):
     assert lm["estimate"].isna().all()
     assert (lm["note"] != "").all()
     assert (lm["n"] == 0).all()
+    # An empty vessel keeps the metric of its neighbours, so that a table by metric has no hole.
+    assert lm.loc[lm["cohort"] == "internal", "metric"].iloc[0] == discrimination.POOLED
     macro = got[(got["metric"] == discrimination.MACRO) & (got["cohort"] == "internal")].iloc[0]
     assert "without RCA, LM" in macro["note"]
     nothing = predictions.drop(columns=[v.grade_column for v in VESSELS])
