@@ -133,6 +133,7 @@ def save_weights(
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     with atomic_path(path) as temporary:
         save_file(state, str(temporary), metadata={METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+        temporary.chmod(0o644)  # the library writes files only their owner can read
 
 
 def load_pretrained(

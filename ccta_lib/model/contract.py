@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy import ndimage, signal
 
 from ccta_lib.errors import WaveformError, WeightsError
 from ccta_lib.schema import LEADS
@@ -153,6 +152,8 @@ def _standardise(x: np.ndarray, axis: int | tuple[int, int]) -> np.ndarray:
 @cache
 def _anti_alias(down: int, up: int) -> np.ndarray:
     # Pass band to .8 of the new Nyquist frequency, -60 dB at about 1: mains at 50 Hz must not fold into 100 Hz.
+    from scipy import signal  # here and below: a process that only trains does not wait for SciPy
+
     width = 0.2 / max(up, down)
     length, beta = signal.kaiserord(60.0, width)
     taps = signal.firwin(length | 1, 0.9 / max(up, down), window=("kaiser", beta))
@@ -161,12 +162,16 @@ def _anti_alias(down: int, up: int) -> np.ndarray:
 
 def _decimate(x: np.ndarray, hz: int) -> np.ndarray:
     """Resample from 500 Hz to `hz` along the last axis with a linear-phase anti-alias filter."""
+    from scipy import signal
+
     ratio = Fraction(hz, STORED_HZ)
     up, down = ratio.numerator, ratio.denominator
     return signal.resample_poly(x, up, down, axis=-1, window=_anti_alias(down, up), padtype="line")
 
 
 def _ecgfounder_filter(x: np.ndarray) -> np.ndarray:
+    from scipy import ndimage, signal
+
     b, a = signal.iirnotch(50.0, 30.0, fs=STORED_HZ)
     y = signal.filtfilt(b, a, x.astype(np.float64), axis=-1)
     sos = signal.butter(4, [0.67, 40.0], btype="bandpass", fs=STORED_HZ, output="sos")

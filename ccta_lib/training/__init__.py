@@ -1,4 +1,8 @@
-"""Fine-tuning as in the paper: augmentation, objective, schedule, folds, loop; needs the extra `train`."""
+"""Fine-tuning as in the paper: augmentation, objective, schedule, folds, loop.
+
+Loaded on first use: folds and settings need no torch, the rest is the extra `train`, and worker processes start
+faster.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ccta_lib.errors import MissingExtraError
-from ccta_lib.training.folds import inner_set, label_matrix, patient_folds
 from ccta_lib.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from ccta_lib.training.augmentation import augment, augmentation_strength
+    from ccta_lib.training.folds import inner_set, label_matrix, patient_folds
     from ccta_lib.training.inference import predict
     from ccta_lib.training.objective import pcgrad, uncertainty_weighted
     from ccta_lib.training.pretraining import pretrain
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
 _HOME = {
     "augment": "augmentation",
     "augmentation_strength": "augmentation",
+    "inner_set": "folds",
+    "label_matrix": "folds",
+    "patient_folds": "folds",
     "pcgrad": "objective",
     "predict": "inference",
     "pretrain": "pretraining",

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from ccta_lib.errors import ParameterError
@@ -103,12 +102,19 @@ def score(
 
 
 def vessel_aucs(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return the AUC of each vessel over its labelled rows; NaN where one class is absent."""
+    """Return the AUC of each vessel over its labelled rows; NaN where one class is absent.
+
+    By mean ranks (Mann-Whitney), in NumPy alone: each worker process would wait a second for scikit-learn.
+    """
     out = np.full(targets.shape[1], np.nan)
     for v, (y, s) in enumerate(zip(targets.T, scores.T, strict=True)):
         known = ~np.isnan(y)
-        if len(np.unique(y[known])) == 2:
-            out[v] = roc_auc_score(y[known], s[known])
+        positive = y[known] == 1
+        n_pos, n_neg = positive.sum(), (~positive).sum()
+        if n_pos and n_neg:
+            _, place, count = np.unique(s[known], return_inverse=True, return_counts=True)
+            mean_rank = np.cumsum(count) - (count - 1) / 2
+            out[v] = (mean_rank[place[positive]].sum() - n_pos * (n_pos + 1) / 2) / (n_pos * n_neg)
     return out
 
 

@@ -25,8 +25,6 @@ def enter_worker(parent: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    # Activations that fade to denormals would slow single convolutions by an order of magnitude.
-    torch.set_flush_denormal(True)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -136,5 +136,6 @@ def test_contract_needs_no_torch():
     import subprocess
     import sys
 
-    code = "import ccta_lib.model.contract, ccta_lib.model, ccta_lib.training.folds, sys; sys.exit('torch' in sys.modules)"
+    modules = "ccta_lib.model.contract, ccta_lib.model, ccta_lib.training.folds"
+    code = f"import {modules}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

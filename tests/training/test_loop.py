@@ -1,0 +1,244 @@
+"""One fold: it learns, it repeats bit for bit, it continues after a kill, and it chooses epochs as defined."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import roc_auc_score
+
+from ccta_lib.errors import ParameterError
+from ccta_lib.files import read_json
+from ccta_lib.model.contract import NANO_CONTRACT
+from ccta_lib.training.folds import label_matrix
+from ccta_lib.training.loop import (
+    CHECKPOINT,
+    FoldJob,
+    best_epoch,
+    derive_seed,
+    eligible_vessels,
+    score,
+    train_fold,
+    vessel_aucs,
+)
+from ccta_lib.training.network import build_network
+from ccta_lib.training.run import prepare_signals
+from ccta_lib.training.settings import TrainingSettings
+
+SETTINGS = TrainingSettings(init="scratch", epochs=3, batch_size=8, learning_rate=3e-3)
+
+
+@pytest.fixture(scope="module")
+def job(cohort_and_store, tmp_path_factory) -> FoldJob:
+    torch.set_num_threads(1)
+    cohort, store = cohort_and_store
+    table = cohort[cohort["ecg_id"] != "e007"].reset_index(drop=True)
+    folder = tmp_path_factory.mktemp("fold")
+    signals = prepare_signals(store, table["ecg_id"].tolist(), NANO_CONTRACT, folder / "x.npy")
+    targets = label_matrix(table)
+    rows = np.flatnonzero(~np.isnan(targets).all(axis=1))
+    return FoldJob(
+        fold=1, folder=folder / "fold1", key="k", signals=signals, targets=targets, train=rows[:36],
+        inner=rows[36:44], outer=rows[44:56], settings=SETTINGS, seed=5,
+    )  # fmt: skip
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.glob("*.safetensors")}
+
+
+def result(record):
+    return json.dumps({k: v for k, v in record.items() if k != "seconds_per_epoch"}, sort_keys=True)
+
+
+@pytest.fixture(scope="module")
+def reference(job):
+    return train_fold(job)
+
+
+def test_it_learns_what_is_there(job, reference):
+    log = reference["log"]
+    assert log[-1]["loss_rca"] < 0.8 * log[0]["loss_rca"]
+    assert log[-1]["auc_outer_rca"] > 0.9
+    assert np.isnan(log[-1]["loss_lm"])
+    assert np.isnan(log[-1]["auc_outer_lm"])
+
+
+def test_record_says_what_happened(job, reference):
+    assert reference["untrained_vessels"] == ["LM", "LCX"]
+    assert reference["rows"] == {"train": 36, "inner": 8, "outer": 12}
+    assert reference["positives"]["train"]["RCA"] == (job.targets[job.train, 0] == 1).sum()
+    assert [r["epoch"] for r in reference["log"]] == [0, 1, 2]
+    assert reference["contract"] == NANO_CONTRACT.as_dict()
+    assert not (job.folder / CHECKPOINT).exists()
+
+
+def test_finished_fold_is_not_trained_again(job, reference):
+    calls = []
+    assert result(train_fold(job, tick=calls.append)) == result(reference)
+    assert not calls
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", [2, 5, 7, 13, 15])
+def test_continues_bit_for_bit(job, reference, tmp_path, at):
+    interrupted = replace(job, folder=tmp_path / "fold1")
+
+    def stop(step):
+        if step == at:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train_fold(interrupted, tick=stop)
+    steps = []
+    record = train_fold(interrupted, tick=steps.append)
+    assert steps[0] == (at - 1) // 5 * 5 + 1
+    assert result(record) == result(reference)
+    assert files(interrupted.folder) == files(job.folder)
+
+
+def test_other_inputs_are_not_continued(job, tmp_path):
+    first = replace(job, folder=tmp_path / "fold1")
+
+    def stop(step):
+        if step == 7:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train_fold(first, tick=stop)
+    steps = []
+    train_fold(replace(first, key="other"), tick=steps.append)
+    assert steps[0] == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pcgrad": False},
+        {"uncertainty": "equal"},
+        {"uncertainty": "paper", "sigma_learning_rate": 1e-2},
+        {"augmentation": False},
+        {"dropout": 0.2},
+        {"head_bias": "random"},
+    ],
+)
+def test_each_ingredient_can_be_left_out_and_matters(job, reference, tmp_path, change):
+    changed = SETTINGS.model_copy(update={**change, "epochs": 1})
+    record = train_fold(replace(job, folder=tmp_path, settings=changed))
+    row = record["log"][0]
+    assert np.isfinite([row["loss_rca"], row["macro_outer"]]).all()
+    base = train_fold(replace(job, folder=tmp_path / "b", settings=SETTINGS.model_copy(update={"epochs": 1})))
+    assert row["loss_rca"] != base["log"][0]["loss_rca"]
+    if change.get("pcgrad") is False:
+        assert np.isnan(row["conflict_share"])
+    if change.get("uncertainty") == "equal":
+        assert row["weight_rca"] == 1
+        assert row["log_variance_rca"] == 0
+
+
+def test_own_sigma_rate_moves_the_weights_and_the_paper_rate_hardly(job, tmp_path):
+    own = SETTINGS.model_copy(update={"sigma_learning_rate": 0.2, "learning_rate": 3e-5})
+    paper = SETTINGS.model_copy(update={"learning_rate": 3e-5})
+    moved = train_fold(replace(job, folder=tmp_path / "own", settings=own))["log"][-1]
+    still = train_fold(replace(job, folder=tmp_path / "paper", settings=paper))["log"][-1]
+    assert moved["log_variance_rca"] < -0.3
+    assert -0.001 < still["log_variance_rca"] < 0
+    assert moved["log_variance_lm"] == 0  # never labelled: neither loss nor log sigma
+
+
+def test_loss_that_explodes_is_named(job, tmp_path):
+    np.save(tmp_path / "x.npy", np.sign(np.load(job.signals)) * np.float32(3e38))
+    with pytest.raises(
+        ParameterError, match=r"fold 1, epoch 0: the loss is not finite; learning_rate is 0\.003"
+    ):
+        train_fold(replace(job, folder=tmp_path, signals=tmp_path / "x.npy"))
+
+
+def test_scoring_does_not_depend_on_rows_beside(job):
+    model, _, _ = build_network(SETTINGS, seed=1)
+    signals = np.load(job.signals, mmap_mode="r")
+    together = score(model, signals, batch=16)
+    np.testing.assert_allclose(score(model, signals, np.array([5, 3])), together[[5, 3]], atol=1e-6)
+    assert score(model, signals[:0]).shape == (0, 4)
+
+
+def test_head_starts_at_the_prevalence():
+    targets = np.array([[1, np.nan, 0, 0]] * 10 + [[0, np.nan, 0, 1]] * 30, float)
+    model, _, _ = build_network(SETTINGS, seed=1, targets=targets)
+    bias = model.dense.bias.detach().numpy()
+    assert bias[0] == pytest.approx(np.log(10.5 / 30.5))
+    assert bias[1] == 0
+    assert bias[2] == pytest.approx(np.log(0.5 / 40.5))
+
+
+def test_choice_of_the_epoch():
+    assert best_epoch([0.5, 0.7, 0.7, 0.6]) == 1
+    assert best_epoch([float("nan"), 0.4, 0.3]) == 1
+    assert best_epoch([float("nan")] * 3) == 2
+    targets = np.array([[1, 1]] * 5 + [[0, np.nan]] * 5, float)
+    assert eligible_vessels(targets).tolist() == [True, False]
+
+
+def test_aucs_skip_unknown_labels():
+    targets = np.array([[1, 1], [0, np.nan], [np.nan, 1], [0, 1]])
+    scores = np.array([[0.9, 1], [0.2, 2], [-5, 3], [0.95, 4.0]])
+    np.testing.assert_array_equal(vessel_aucs(targets, scores), [0.5, np.nan])
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.int8, (30, 2), elements=st.integers(0, 6)), st.integers(0, 1000))
+def test_aucs_equal_scikit_learn(scores, seed):
+    targets = np.random.default_rng(seed).choice([0.0, 1.0], (30, 2))
+    targets[:2] = [[0, 0], [1, 1]]
+    expected = [roc_auc_score(targets[:, v], scores[:, v]) for v in range(2)]
+    np.testing.assert_allclose(vessel_aucs(targets, scores), expected, atol=1e-12)
+
+
+def test_seeds_differ():
+    seeds = {derive_seed(s, f, e) for s in range(10) for f in range(5) for e in range(20)}
+    assert len(seeds) == 1000
+    assert derive_seed(1, 0, 2) != derive_seed(1, 2)
+
+
+KILL = """
+import pickle, sys, torch
+torch.set_num_threads(1)
+from ccta_lib.training.loop import train_fold
+with open(sys.argv[1], "rb") as stream:
+    job = pickle.load(stream)
+train_fold(job, tick=lambda step: print(step, flush=True))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [1, 4, 6, 10, 14])
+def test_sigkill(job, reference, tmp_path, at):
+    import pickle
+
+    (tmp_path / "job.pkl").write_bytes(pickle.dumps(replace(job, folder=tmp_path / "fold1")))
+    command = [sys.executable, "-c", KILL, str(tmp_path / "job.pkl")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) == at:
+            time.sleep(0.02)
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    assert subprocess.run(command, stdout=subprocess.DEVNULL, check=True).returncode == 0
+    assert result(read_json(tmp_path / "fold1" / "record.json")) == result(reference)
+    assert files(tmp_path / "fold1") == files(job.folder)
