@@ -54,7 +54,7 @@ def given_counts(resamples: Any, labels: np.ndarray, *, by_row: bool) -> Iterato
             raise InputError(f"resamples: expected row numbers from 0 to {labels.size - 1}")
         index = drawn
     else:
-        index = pd.Index(labels).get_indexer(drawn.ravel()).reshape(drawn.shape)
+        index = pd.Index(labels).get_indexer(pd.Index(drawn.ravel())).reshape(drawn.shape)
         if (index < 0).any():
             raise InputError(f"resamples: group {drawn[index < 0][0]!r} is not among groups")
     for start in range(0, len(index), CHUNK):

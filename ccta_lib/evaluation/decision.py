@@ -218,7 +218,10 @@ def net_benefit_survival(
     if not np.isfinite(horizon) or horizon <= 0:
         raise InputError(f"horizon: expected a positive time, found {horizon}")
     model, treat_all = survival_curves(t, e, prob, cut, horizon)
-    return _curves(cut, model, treat_all, 0.0)
+    out = _curves(cut, model, treat_all, 0.0)
+    lost = np.isnan(model).any() or np.isnan(treat_all).any()
+    out.attrs["note"] = "NaN where nobody above the threshold is followed to the horizon" if lost else ""
+    return out
 
 
 def survival_curves(

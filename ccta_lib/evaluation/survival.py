@@ -92,7 +92,8 @@ def kaplan_meier(
     DataFrame
         time; at_risk just before it; events since the previous row; survival; low, high. As in R, limits are NaN
         where the transformation has none (log-log at survival 1 once follow-up began, any at survival 0), and
-        survival after the last exit is carried forward with nobody at risk.
+        survival after the last exit is carried forward with nobody at risk. `attrs["note"]` says which NaN
+        limits there are and why.
 
     Raises
     ------
@@ -121,7 +122,7 @@ def kaplan_meier(
     def before_first(values: np.ndarray) -> np.ndarray:
         return np.r_[1.0, values][rows]
 
-    return pd.DataFrame(
+    out = pd.DataFrame(
         {
             "time": at,
             "at_risk": risk,
@@ -131,6 +132,13 @@ def kaplan_meier(
             "high": before_first(high),
         }
     )
+    missing = out["low"].isna()
+    reasons = [
+        "no event so far: no interval" if (missing & (out["survival"] == 1)).any() else "",
+        "survival is 0: no interval" if (missing & (out["survival"] < 1)).any() else "",
+    ]
+    out.attrs["note"] = "; ".join(filter(None, reasons))
+    return out
 
 
 def _limits(survival: np.ndarray, se: np.ndarray, z: float, conf_type: str) -> tuple[np.ndarray, np.ndarray]:

@@ -101,6 +101,13 @@ def test_survival_net_benefit_is_kaplan_meier_above_the_threshold(n, seed):
             assert value == pytest.approx((1 - s) * share - s * share * t / (1 - t))
 
 
+def test_a_horizon_nobody_reaches_is_nan_with_a_note():
+    got = net_benefit_survival([1, 2, 3], [1, 0, 1], [0.2, 0.4, 0.6], [0.1, 0.9], horizon=10)
+    assert np.isnan(of(got, "model")[0])
+    assert of(got, "model")[1] == 0
+    assert "followed to the horizon" in got.attrs["note"]
+
+
 def test_survival_without_censoring_is_binary_net_benefit():
     rng = np.random.default_rng(4)
     time, p = rng.exponential(3, 200), rng.random(200)

@@ -212,6 +212,8 @@ def test_what_a_small_group_can_have_is_nan_with_a_note():
     alive = kaplan_meier([5, 7], [0, 0])
     assert alive["survival"].tolist() == [1, 1]
     assert alive["low"].isna().all()
+    assert "no event" in alive.attrs["note"]
+    assert "survival is 0" in kaplan_meier([5, 7], [1, 1]).attrs["note"]
     assert kaplan_meier([5, 7], [0, 0], conf_type="plain")["low"].tolist() == [1, 1]
 
 
