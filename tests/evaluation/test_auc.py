@@ -254,3 +254,18 @@ def test_roc_points_enclose_the_auc(data):
     for row in curve.itertuples():
         assert row.tp == ((p >= row.threshold) & (y == 1)).sum()
         assert row.fp == ((p >= row.threshold) & (y == 0)).sum()
+
+
+def test_with_two_ecgs_per_patient_only_the_clustered_comparison_keeps_five_percent():
+    plain = clustered_ = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        patient = np.repeat(np.arange(150), 2)
+        latent = rng.normal(size=150)[patient]
+        y = (latent + rng.normal(size=150)[patient] > 0.5).astype(int)
+        p = latent + 0.4 * rng.normal(size=300)
+        stratum = rng.integers(0, 2, 150)[patient]
+        plain += auc_difference_groups(y, p, stratum).p_value < 0.05
+        clustered_ += auc_difference_groups(y, p, stratum, groups=patient).p_value < 0.05
+    assert clustered_ <= 27  # 5 % of 300 with a margin of over three standard errors
+    assert plain > clustered_ + 15

@@ -145,6 +145,13 @@ def test_crossfitted_risk_is_calibrated_and_ignores_own_outcome():
     top = risk > np.quantile(risk, 0.8)
     observed = 1 - kaplan_meier(time[top], event[top], times=[700])["survival"][0]
     assert risk[top].mean() == pytest.approx(observed, abs=0.05)
+    later = time.copy()
+    later[event == 1] = np.where(np.arange((event == 1).sum()) == 0, 899.0, time[event == 1])
+    changed = crossfit_risk(later, event, p, horizon=700, seed=1)
+    mine = np.flatnonzero(event == 1)[0]
+    assert later[mine] != time[mine]
+    assert changed[mine] == risk[mine]  # own follow-up does not enter, that of others does
+    assert (changed != risk).mean() > 0.8
     nobody = crossfit_risk(time[:50], np.zeros(50), p[:50], horizon=700)
     assert np.isnan(nobody).all()
 
@@ -168,6 +175,10 @@ def test_risk_groups_by_hand():
     # Bayes at 2 %: sensitivity 6/8, false positives 14/92.
     ppv = 0.02 * 0.75 / (0.02 * 0.75 + 0.98 * 14 / 92)
     assert value["risk above threshold at population prevalence"] == pytest.approx(ppv)
+    # Likelihood ratio of a positive: var log = 1/6 - 1/8 + 1/14 - 1/92, times n/(n-1) for the robust form.
+    half = 1.959963984540054 * math.sqrt((1 / 6 - 1 / 8 + 1 / 14 - 1 / 92) * 100 / 99)
+    odds = ppv / (1 - ppv) * math.exp(-half)
+    assert got.loc["risk above threshold at population prevalence", "low"] == pytest.approx(odds / (1 + odds))
     assert value["ECGs per case found at population prevalence"] == pytest.approx(1 / (0.02 * 0.75))
     assert got["n_above"].iloc[0] == 20
 
