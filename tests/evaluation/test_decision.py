@@ -183,6 +183,14 @@ def test_risk_groups_by_hand():
     assert got["n_above"].iloc[0] == 20
 
 
+def test_a_likelihood_ratio_that_patients_fix_at_one_has_no_spread():
+    patients = np.repeat(np.arange(20), 2)  # one positive and one negative row each, both above or both below
+    p = np.where(np.arange(20) < 8, 0.5, 0.05)[patients]
+    got = risk_groups([1, 0] * 20, p, 0.15, groups=patients, prevalence=0.02).set_index("metric")
+    row = got.loc["risk above threshold at population prevalence"]
+    assert [row["low"], row["estimate"], row["high"]] == pytest.approx([0.02] * 3)
+
+
 def test_empty_risk_groups_say_so():
     got = risk_groups([0, 1, 0], [0.3, 0.4, 0.5], 0.1).set_index("metric")
     assert math.isnan(got.loc["risk below threshold", "estimate"])
