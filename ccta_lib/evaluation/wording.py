@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 
 def p_text(p: float) -> str:
@@ -22,3 +23,25 @@ def interval_text(estimate: float, low: float, high: float, *, digits: int = 2) 
 
 def _limit(value: float, digits: int) -> str:
     return "–" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def compact(rows: pd.DataFrame) -> pd.Series:
+    """Write estimate and limits of each row with three figures: rates near 0.1 and counts near 1,000 in one table."""
+
+    def figures(value: float) -> int:
+        return 2 if value == 0 else int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 4))
+
+    texts = []
+    for estimate, low, high in rows[["estimate", "low", "high"]].astype(float).to_numpy():
+        digits = 0 if np.isnan(estimate) else figures(estimate)
+        texts.append(interval_text(estimate, low, high, digits=digits))
+    return pd.Series(texts, index=rows.index, dtype="str")
+
+
+def across(rows: pd.DataFrame, *, by: list[str], columns: str) -> pd.DataFrame:
+    """Set estimates as text: `by` down, the values of `columns` across; `compact` numbers in the cells."""
+    text = rows.assign(text=compact(rows)).drop_duplicates([*by, columns])
+    keys = text[by].drop_duplicates()
+    wide = text.set_index([*by, columns])["text"].unstack()
+    order = list(dict.fromkeys(text[columns]))
+    return keys.merge(wide[order].fillna("–").reset_index(), how="left", on=by)
