@@ -173,11 +173,14 @@ def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null:
     from ccta_lib.simulate import CohortSizes, simulate_cohort
 
     if ceiling:
-        from ccta_lib.simulate.attainable import estimate_ceiling
+        from ccta_lib.simulate.attainable import estimate_ceiling, estimate_lower
 
-        with TerminalProgress().task("Attainable AUC", total=1) as advance:
-            given: dict[str, Any] = {} if seed is None else {"seed": seed}
-            click.echo(estimate_ceiling(out, progress=advance, **given))
+        report = TerminalProgress()
+        given: dict[str, Any] = {} if seed is None else {"seed": seed}
+        with report.task("Upper limit of the AUC", total=1) as advance:
+            estimate_ceiling(out, progress=advance, **given)
+        with report.task("Lower limit of the AUC", total=1) as advance:
+            click.echo(estimate_lower(out, workers=workers, progress=advance))
         return
     profile = _profile(profile_name, seed)
     sizes = CohortSizes(**profile.simulation.model_dump())
