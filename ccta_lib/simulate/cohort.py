@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +27,7 @@ from ccta_lib.simulate.reading import looks_normal
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
 from ccta_lib.simulate.synthesis import synthesise
 from ccta_lib.simulate.waves import PLANTED_WAVES, Waves, draw_waves
+from ccta_lib.simulate.workers import in_order
 
 FORMAT = 1
 BLOCK = 64
@@ -80,26 +78,6 @@ def block_signals(job: Job, name: str, block: int) -> np.ndarray:
                        noise=cohort.margins.noise)
             for i in range(len(waves))
         ])  # fmt: skip
-
-
-def _signals(
-    job: Job, blocks: list[tuple[str, int, int, int]], workers: int
-) -> Iterator[tuple[tuple[str, int, int, int], np.ndarray]]:
-    """Yield blocks of samples in order; at most a few are in flight, so memory does not grow."""
-    if workers == 1 or len(blocks) < 4:
-        for block in blocks:
-            yield block, block_signals(job, block[0], block[1])
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        queue: deque[tuple[tuple[str, int, int, int], Future[np.ndarray]]] = deque()
-        for block in blocks:
-            queue.append((block, pool.submit(block_signals, job, block[0], block[1])))
-            if len(queue) > 2 * workers:
-                first, future = queue.popleft()
-                yield first, future.result()
-        while queue:
-            first, future = queue.popleft()
-            yield first, future.result()
 
 
 def simulate_cohort(
@@ -182,7 +160,9 @@ def _write_waveforms(
     pending[np.asarray(store.pending, dtype=int)] = True
     todo = [b for b in job.blocks() if pending[first[b[0]] + b[2] : first[b[0]] + b[3]].any()]
     done = total - int(pending.sum())
-    for (name, _, start, stop), signals in _signals(job, todo, workers):
+    arguments = [(job, name, block) for name, block, _, _ in todo]
+    made = in_order(block_signals, arguments, workers=min(workers, max(1, len(todo) // 2)))
+    for (name, _, start, stop), signals in zip(todo, made, strict=True):
         rows = np.arange(first[name] + start, first[name] + stop)
         wanted = pending[rows]
         store.write(rows[wanted], signals[wanted].astype(np.float32) / np.float32(1000.0))

@@ -7,15 +7,13 @@ and faults as any model does, and nothing a model could not see.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from ccta_lib.simulate.cohort import Job, block_signals
+from ccta_lib.simulate.workers import in_order
 
 LEADS_USED = (0, 1, 6, 7, 8, 9, 10, 11)
 BEFORE, AFTER, STEP = 150, 260, 5
@@ -71,24 +69,9 @@ def measure_cohort(
     """
     blocks = [b for b in job.blocks() if b[0] == name]
     out: list[np.ndarray] = []
-
-    def note() -> None:
+    arguments = [(job, name, number) for _, number, _, _ in blocks]
+    for (_, _, _, stop), part in zip(blocks, in_order(_measure, arguments, workers=workers), strict=True):
+        out.append(part)
         if progress is not None:
-            progress(sum(map(len, out)), blocks[-1][3], f"measuring {name} ECGs")
-
-    if workers == 1:
-        for block in blocks:
-            out.append(_measure(job, name, block[1]))
-            note()
-        return np.concatenate(out)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        queue: deque[Future[np.ndarray]] = deque()
-        for block in blocks:
-            queue.append(pool.submit(_measure, job, name, block[1]))
-            if len(queue) > 4 * workers:
-                out.append(queue.popleft().result())
-                note()
-        for future in queue:
-            out.append(future.result())
-            note()
+            progress(stop, blocks[-1][3], f"measuring {name} ECGs")
     return np.concatenate(out)

@@ -8,10 +8,7 @@ each ECG, and the heart is turned in the chest: a network pretrained here has no
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Literal
 
 import numpy as np
@@ -24,6 +21,7 @@ from ccta_lib.simulate.reading import qrs_complex
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
 from ccta_lib.simulate.synthesis import synthesise
 from ccta_lib.simulate.waves import P1, ST, Hearts, R, T, Waves, base_vectors, draw_waves
+from ccta_lib.simulate.workers import in_order
 
 Stage = Literal["findings", "infarction"]
 BLOCK = 64
@@ -114,18 +112,7 @@ def _batches(
 
 def _blocks(n: int, seed: int, stage: Stage, workers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     jobs = [(seed, stage, block, min(BLOCK, n - block * BLOCK)) for block in range(-(-n // BLOCK))]
-    if workers == 1 or len(jobs) < 4:
-        for job in jobs:
-            yield _block(*job)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        queue: deque[Future[tuple[np.ndarray, np.ndarray]]] = deque()
-        for job in jobs:
-            queue.append(pool.submit(_block, *job))
-            if len(queue) > 2 * workers:
-                yield queue.popleft().result()
-        while queue:
-            yield queue.popleft().result()
+    return in_order(_block, jobs, workers=min(workers, max(1, len(jobs) // 2)))
 
 
 def _block(seed: int, stage: Stage, block: int, n: int) -> tuple[np.ndarray, np.ndarray]:

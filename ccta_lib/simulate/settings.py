@@ -97,19 +97,19 @@ class Settings:
     # --- what stenosis does to the ECG ----------------------------------------------------------------
     dose_from: float = _value(40.0, "percent stenosis")
     dose_power: float = _value(1.5, "exponent of (s - from) / 59")
-    visible: PerVessel = _value((0.66, 0.76, 0.68, 0.69), "probability per patient and vessel", TUNED)
-    visible_size: PerVessel = _value((1.0, 0.73, 1.0, 1.0), "factor", TUNED)
+    visible: PerVessel = _value((0.90, 0.90, 0.90, 0.90), "probability per patient and vessel", TUNED)
+    visible_size: PerVessel = _value((0.90, 0.76, 1.06, 1.0), "factor", TUNED)
     visible_spread: float = _value(0.4, "sd of log size between patients")
     visible_ecg_spread: float = _value(0.2, "sd of log size between ECGs of a patient")
-    t_change: float = _value(0.165, "mV at full dose", TUNED)
+    t_change: float = _value(0.067, "mV at full dose", TUNED)
     t_direction: tuple[Vector, Vector, Vector, Vector] = _value(
         ((0.10, -0.98, -0.15), (-0.70, -0.65, 0.20), (-0.25, -0.10, 0.96), (-0.80, -0.15, -0.58)),
         "unit vectors",
     )
-    t_burden: float = _value(0.035, "mV per unit of burden", TUNED)
+    t_burden: float = _value(0.018, "mV per unit of burden", TUNED)
     t_burden_direction: Vector = _value((-0.73, -0.63, 0.26), "unit vector")
     burden_weight: PerVessel = _value((0.6, 1.0, 0.8, 0.7), "share of the subendocardium")
-    st_change: float = _value(0.04, "mV per unit of burden", TUNED)
+    st_change: float = _value(0.022, "mV per unit of burden", TUNED)
     st_direction: Vector = _value((-0.65, -0.70, -0.28), "unit vector; the same for every vessel")
     rate_burden: float = _value(2.0, "beats/min per unit of burden")
     infarct_dose: float = _value(0.9, "probit per unit of the largest dose")

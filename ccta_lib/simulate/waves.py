@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ccta_lib.simulate.leads import lead_fields, twelve
+from ccta_lib.simulate.leads import INDEPENDENT, lead_fields, rotations, twelve
 from ccta_lib.simulate.settings import Settings
 
 FORMAT = 1
@@ -190,8 +190,6 @@ def _disease(
     hearts: Hearts, seen: np.ndarray, burden: np.ndarray, s: Settings, rng: np.random.Generator, jitter: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what disease adds to Q, ST and T as heart vectors (n, 3, 3), and the injured territory or -1."""
-    from ccta_lib.simulate.leads import rotations
-
     n = len(burden)
     scar_size = s.infarct_q * hearts.infarct
     change = np.zeros((n, 3, 3))
@@ -283,8 +281,6 @@ def features(w: Waves) -> tuple[np.ndarray, list[str]]:
     -------
     float64 array, shape (n, 74), and its column names
     """
-    from ccta_lib.simulate.leads import INDEPENDENT
-
     n = len(w)
     amplitude = w.amplitude.transpose(0, 2, 1).reshape(n, -1)
     names = [f"{wave} {lead}" for wave in WAVES for lead in INDEPENDENT]

@@ -128,6 +128,31 @@ def test_resumes_after_sigkill(cohort: Path, tmp_path: Path) -> None:
     assert hashes(out) == hashes(cohort)
 
 
+def test_workers_leave_with_their_parent(tmp_path: Path) -> None:
+    script = textwrap.dedent(f"""
+        import multiprocessing, time
+        from ccta_lib.simulate import CohortSizes, simulate_cohort
+        def tell(done, total, note=""):
+            print(*[p.pid for p in multiprocessing.active_children()], flush=True); time.sleep(30)
+        if __name__ == "__main__":
+            sizes = CohortSizes.scaled(640, 0, 0)
+            simulate_cohort({str(tmp_path / "x")!r}, sizes=sizes, seed=1, workers=2, progress=tell)
+    """)
+    (tmp_path / "script.py").write_text(script)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    children = [int(pid) for pid in process.stdout.readline().split()]
+    assert len(children) == 2
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
 def test_null_cohort_has_the_same_patients_and_no_trace(cohort: Path, tmp_path: Path) -> None:
     path = simulate_cohort(tmp_path / "null", sizes=SMALL, seed=1000, null=True)
     table, ill = read_cohort(path), read_cohort(cohort / "cohort.parquet")
