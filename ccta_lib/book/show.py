@@ -21,12 +21,26 @@ def interval(rows: pd.DataFrame, *, digits: int = 3) -> pd.Series:
 
 def pivot_intervals(rows: pd.DataFrame, *, rows_by: list[str], columns: str, digits: int = 3) -> pd.DataFrame:
     """Set tidy estimates as a table: `rows_by` down, the values of `columns` across, intervals in the cells."""
-    text = rows.assign(text=interval(rows, digits=digits))
-    order = list(dict.fromkeys(text[columns]))
-    keys = pd.Series(text[rows_by].itertuples(index=False, name=None), index=text.index)
-    cells = dict(zip(zip(keys, text[columns], strict=True), text["text"], strict=True))
+    return pivot_text(rows, interval(rows, digits=digits), rows_by=rows_by, columns=columns)
+
+
+def pivot_text(rows: pd.DataFrame, text: pd.Series, *, rows_by: list[str], columns: str) -> pd.DataFrame:
+    """Set a text per row as a table: `rows_by` down, the values of `columns` across; a cell keeps its first."""
+    order = list(dict.fromkeys(rows[columns]))
+    keys = list(rows[rows_by].itertuples(index=False, name=None))
+    cells: dict[object, str] = {}
+    for key, column, entry in zip(keys, rows[columns], text, strict=True):
+        cells.setdefault((key, column), entry)
     wide = [[*key, *(cells.get((key, c), "–") for c in order)] for key in dict.fromkeys(keys)]
     return pd.DataFrame(wide, columns=[*rows_by, *order])
+
+
+def p_values(p: pd.Series) -> pd.Series:
+    """Set p-values with three decimals, the smallest as `< 0.001`."""
+    text = [
+        "not estimable" if np.isnan(v) else "< 0.001" if v < 0.001 else f"{v:.3f}" for v in p.astype(float)
+    ]
+    return pd.Series(text, index=p.index, dtype="str")
 
 
 def flat_columns(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from ccta_lib.schema import Vessel
@@ -41,6 +44,18 @@ def apply_style() -> None:
         }
     )
     plt.switch_backend("agg")
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], *, ncols: int = 4) -> None:
+    """Put one legend for all panels below them, and settle the layout: call it last.
+
+    Saving with a tight box swaps the figure's own box, and a legend bound to that would slide onto the mark; so
+    once room is made for it, it is bound to the figure's coordinates.
+    """
+    legend = figure.legend(handles=list(handles), loc="outside lower center", ncols=ncols, fontsize=7)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    legend.set_bbox_to_anchor((0, 0, 1, 1), transform=figure.transFigure)
 
 
 def mark(figure: Figure, text: str) -> None:
