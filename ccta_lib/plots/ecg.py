@@ -16,7 +16,9 @@ COLUMN_SECONDS = 2.5
 ROW_MILLIVOLT = 3.0
 
 
-def ecg_paper(signal: np.ndarray, sampling_hz: float = 500, *, title: str = "", ax: Axes | None = None) -> Axes:
+def ecg_paper(
+    signal: np.ndarray, sampling_hz: float = 500, *, title: str = "", ax: Axes | None = None
+) -> Axes:
     """Draw three rows of four leads and a rhythm strip of lead II.
 
     Parameters
@@ -50,7 +52,8 @@ def _grid(ax: Axes, seconds: float, millivolts: float) -> None:
     ax.grid(visible=False)
     for x_step, y_step, colour, width in ((0.04, 0.1, "#F6D5D5", 0.3), (0.2, 0.5, "#E9A8A8", 0.6)):
         xs, ys = np.arange(0, seconds + 1e-9, x_step), np.arange(0, millivolts + 1e-9, y_step)
-        lines = [[(x, 0), (x, millivolts)] for x in xs] + [[(0, y), (seconds, y)] for y in ys]
+        lines = [np.array([(x, 0), (x, millivolts)]) for x in xs]
+        lines += [np.array([(0, y), (seconds, y)]) for y in ys]
         ax.add_collection(LineCollection(lines, colors=colour, linewidths=width, zorder=0))
 
 

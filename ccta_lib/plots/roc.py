@@ -26,6 +26,7 @@ def roc_curves(curves: pd.DataFrame, aucs: pd.DataFrame, *, title: str = "", ax:
     """
     ax = ax or plt.subplots(figsize=(3.4, 3.4))[1]
     ax.plot([0, 1], [0, 1], color=NEUTRAL, linewidth=0.8, linestyle=":")
+    row: Any
     for row in aucs.itertuples():
         vessel = Vessel(row.vessel)
         curve = curves[curves["vessel"] == vessel]
@@ -62,7 +63,12 @@ def roc_panels(curves: pd.DataFrame, aucs: pd.DataFrame, *, by: str = "panel") -
     figure, axes = plt.subplots(-(-len(order) // columns), columns, squeeze=False, layout="constrained",
                                 figsize=(WIDTH, 4.6 * -(-len(order) // columns)))  # fmt: skip
     for ax, name in zip(axes.flat, order, strict=False):
-        roc_curves(curves[panel_of_curve == name], aucs[panel_of_auc == name], title=name[0].upper() + name[1:], ax=ax)
+        roc_curves(
+            curves[panel_of_curve == name],
+            aucs[panel_of_auc == name],
+            title=name[0].upper() + name[1:],
+            ax=ax,
+        )
     for ax in axes.flat[len(order) :]:
         ax.set_axis_off()
     return figure
