@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
+from scipy.special import expit, logit
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -92,7 +92,22 @@ def fit_observer(fresh: Fresh, *, seed: int, key: str, passes: int = 25, patienc
     deep, straight = observer.parts(fresh.z[split:])
     shares = np.linspace(0.0, 1.0, 6)
     losses = np.array([_loss(y[split:], (1 - a) * deep + a * straight).mean(axis=0) for a in shares])
-    return dataclasses.replace(observer, line_share=shares[losses.argmin(axis=0)])
+    share = shares[losses.argmin(axis=0)]
+    # Stochastic steps leave the level a little off; one number per vessel sets it, the order stays.
+    level = _level((1 - share) * deep + share * straight, y[split:])
+    return dataclasses.replace(
+        observer, line_share=share, line_bias=(line_bias + level).astype(np.float32),
+        biases=(*kept[1][:-1], (kept[1][-1] + level).astype(np.float32)),
+    )  # fmt: skip
+
+
+def _level(log_odds: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Shift of the log odds at which their mean probability is the prevalence (Newton's method)."""
+    shift = np.zeros(y.shape[1])
+    for _ in range(25):
+        p = expit(log_odds + shift)
+        shift += (y - p).mean(axis=0) / (p * (1 - p)).mean(axis=0)
+    return shift
 
 
 def _loss(y: np.ndarray, log_odds: np.ndarray) -> np.ndarray:

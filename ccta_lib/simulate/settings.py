@@ -20,7 +20,7 @@ PerVessel = tuple[float, float, float, float]
 """Four values in the order of `ccta_lib.schema.VESSELS`: RCA, LM, LAD, LCX."""
 
 ASSUMED = "assumption"
-TUNED = "assumption, tuned so that the ideal observer falls near the published AUC"
+TUNED = "assumption, tuned so that the ideal observer and a trained network end near the published AUC"
 TABLE_1 = "paper, Table 1"
 
 
@@ -289,6 +289,12 @@ class Settings:
 DEFAULT_SETTINGS = Settings()
 
 
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(_text(v) for v in value)})"
+    return f"{value:.4g}"
+
+
 def assumptions(settings: Settings = DEFAULT_SETTINGS) -> pd.DataFrame:
     """List every number of the simulator.
 
@@ -305,8 +311,7 @@ def assumptions(settings: Settings = DEFAULT_SETTINGS) -> pd.DataFrame:
             if dataclasses.is_dataclass(value):
                 add(value, f"{prefix}{item.name}.")
                 continue
-            text = f"{value:.4g}" if isinstance(value, float) else str(value)
-            rows.append({"name": prefix + item.name, "value": text, **item.metadata})
+            rows.append({"name": prefix + item.name, "value": _text(value), **item.metadata})
 
     add(settings, "")
     rows.append(
