@@ -53,7 +53,7 @@ def table1(cohort: pd.DataFrame, *, unit: str = "ecg") -> pd.DataFrame:
     """
     people = aggregate(cohort, unit)
     there = [c for c in COHORTS if (people["cohort"] == c).any()]
-    data = _levels(people)
+    data = baseline_levels(people)
     counted = TableOne(data, columns=list(_LEVELS), categorical=list(_LEVELS), groupby="cohort", missing=False,
                        overall=False).cat_describe  # fmt: skip
     freq, percent = counted["freq"], counted["percent"]
@@ -110,7 +110,7 @@ def display_table1(table: pd.DataFrame, *, paper: bool = False) -> pd.DataFrame:
     return wide if paper else wide.droplevel(1, axis=1)
 
 
-def _levels(people: pd.DataFrame) -> pd.DataFrame:
+def baseline_levels(people: pd.DataFrame) -> pd.DataFrame:
     """Each characteristic as text, missing cells as a level of their own, so that percentages include them."""
     data = pd.DataFrame({"cohort": people["cohort"].astype(str)})
     data["Sex"] = _map(people, "sex", {"M": "Male", "F": "Female"}, MISSING)
