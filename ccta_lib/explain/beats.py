@@ -16,7 +16,7 @@ import pandas as pd
 from ccta_lib.cohort.waveforms import SAMPLING_HZ, WaveformStore
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation import RISK_THRESHOLDS, aggregate
-from ccta_lib.explain.contrast import cluster_test, matched_sets
+from ccta_lib.explain.contrast import Contrast, cluster_test, matched_sets
 from ccta_lib.explain.peaks import ALL_LEADS, PAPER, PeakRule, PeakScore, r_peaks, score_peaks
 from ccta_lib.schema import LEADS, VESSELS, Vessel, labels
 
@@ -238,19 +238,25 @@ def make_beats(
             for name, value, matched in zip(names, (1.0, 0.0), test.n_matched, strict=True):
                 part = beats[member == value]
                 if len(part):
-                    rows.append(_group_rows(part, vessel, name).assign(
-                        difference=test.difference.ravel(), statistic=test.statistic.ravel(),
-                        p_value=test.p_value.ravel(), n_matched=matched, n_sets=test.n_sets))  # fmt: skip
+                    rows.append(_group_rows(part, vessel, name, test, matched))
     if not rows:
         return pd.DataFrame(columns=[*COLUMNS, *MATCHED_COLUMNS])
-    table = pd.concat(rows, ignore_index=True)
-    exact = ["mean", "sd", "difference", "statistic"]  # more digits than the beats have would double the file
-    return table.astype(dict.fromkeys(exact, "float32"))
+    return pd.concat(rows, ignore_index=True)
 
 
-def _group_rows(beats: np.ndarray, vessel: str, group: str) -> pd.DataFrame:
-    lead, ms = np.repeat(LEADS, BEAT_MS.size), np.tile(BEAT_MS, len(LEADS))
+def _group_rows(beats: np.ndarray, vessel: str, group: str, test: Contrast, matched: int) -> pd.DataFrame:
     spread = beats.std(axis=0, ddof=1) if len(beats) > 1 else np.full(beats.shape[1:], np.nan)
-    values: dict[str, Any] = {"vessel": str(vessel), "group": group, "lead": lead, "ms": ms,
-                              "mean": beats.mean(axis=0).ravel(), "sd": spread.ravel(), "n": len(beats)}  # fmt: skip
+    values: dict[str, Any] = {
+        "vessel": str(vessel), "group": group, "lead": np.repeat(LEADS, BEAT_MS.size),
+        "ms": np.tile(BEAT_MS, len(LEADS)), "mean": beats.mean(axis=0), "sd": spread, "n": len(beats),
+        "difference": test.difference, "statistic": test.statistic, "p_value": test.p_value.ravel(),
+        "n_matched": matched, "n_sets": test.n_sets,
+    }  # fmt: skip
+    for name in (
+        "mean",
+        "sd",
+        "difference",
+        "statistic",
+    ):  # more digits than a beat has would double the file
+        values[name] = values[name].ravel().astype(np.float32)
     return pd.DataFrame(values)

@@ -144,7 +144,9 @@ def wave_counts(
     for name, beats in tables.items():
         clusters = cluster_table(beats)
         small = clusters[(clusters["contrast"] == contrast) & (clusters["p_value"] < 1 - level)]
-        for vessel in dict.fromkeys(clusters.loc[clusters["contrast"] == contrast, "vessel"]):
+        for vessel, name_of, part in _contrasts(beats):
+            if name_of != contrast or "statistic" not in part or part["statistic"].isna().all():
+                continue
             counts = small.loc[small["vessel"] == vessel, "wave"].value_counts()
             rows.append({"beats": name, "vessel": vessel, **counts.reindex([*WAVES, "TP"], fill_value=0)})
     return pd.DataFrame(rows, columns=["beats", "vessel", *WAVES, "TP"])

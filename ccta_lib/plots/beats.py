@@ -86,7 +86,7 @@ def beat_grid(
         if str(row["note"]).startswith("not estimable"):
             middle = column[len(LEADS) // 2]
             middle.text(0.5, 0.5, str(row["note"]).replace(": ", ":\n"), transform=middle.transAxes, ha="center",
-                        va="center", fontsize=7, color=NEUTRAL)  # fmt: skip
+                        va="center", fontsize=7, color=NEUTRAL, bbox={"facecolor": "white", "linewidth": 0, "pad": 1})  # fmt: skip
     for line, lead in zip(axes, LEADS, strict=True):
         of_lead = mine[mine["lead"] == lead]
         half = BAND * of_lead["sd"].fillna(0)
