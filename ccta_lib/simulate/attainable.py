@@ -235,8 +235,8 @@ def _ceiling_rows(name: str, upper: pd.DataFrame, null: pd.DataFrame, n: int) ->
 def estimate_lower(
     out: str | os.PathLike[str],
     *,
-    n: int = 60_000,
-    n_scored: int = 20_000,
+    n: int = 40_000,
+    n_scored: int = 10_000,
     seed: int = 900_101,
     settings: Settings = DEFAULT_SETTINGS,
     workers: int = 1,
