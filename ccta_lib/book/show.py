@@ -35,6 +35,11 @@ def pivot_text(rows: pd.DataFrame, text: pd.Series, *, rows_by: list[str], colum
     return pd.DataFrame(wide, columns=[*rows_by, *order])
 
 
+def estimates(rows: pd.DataFrame, *, digits: int = 3) -> pd.Series:
+    """Set the estimate of each row alone, without its interval."""
+    return interval(rows.assign(low=np.nan, high=np.nan), digits=digits)
+
+
 def p_values(p: pd.Series) -> pd.Series:
     """Set p-values with three decimals, the smallest as `< 0.001`."""
     text = [

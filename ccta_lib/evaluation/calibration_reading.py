@@ -10,6 +10,16 @@ import pandas as pd
 from ccta_lib.evaluation.calibration_tables import NAMES
 
 NO_MODEL = "npv without a model"
+PREDICTIVE = ["PPV", "NPV", "NPV without a model"]
+SHORT = {
+    NAMES["brier"]: "Brier",
+    NAMES["brier_null"]: "Brier, base rate",
+    NAMES["skill"]: "Brier skill",
+    NAMES["o_e"]: "O:E",
+    NAMES["citl"]: "in the large",
+    NAMES["intercept"]: "intercept",
+    NAMES["slope"]: "slope",
+}
 
 
 def panel_titles(
@@ -59,10 +69,7 @@ def skill_sentence(summary: pd.DataFrame, *, cohort: str) -> str:
         f"{v} {e:.0%}" + ("" if np.isnan(low) else f" [{low:.0%}, {high:.0%}]")
         for v, e, low, high in skill[["vessel", "estimate", "low", "high"]].itertuples(index=False)
     )
-    return (
-        f"Against giving everybody the prevalence, the Brier score of the {cohort} patients improves by: {shares}. "
-        "A negative share is worse than no model at all."
-    )
+    return f"Against giving everybody the prevalence, the Brier score of the {cohort} patients improves by: {shares}."
 
 
 def slope_sentence(table: pd.DataFrame, *, cohort: str) -> str:
@@ -115,7 +122,7 @@ def threshold_frame(rates: pd.DataFrame, text: pd.Series) -> pd.DataFrame:
     text : the estimate of each row, set as text
     """
     rows = []
-    names = {"ppv": "PPV", "npv": "NPV", NO_MODEL: "NPV without a model"}
+    names = dict(zip(("ppv", "npv", NO_MODEL), PREDICTIVE, strict=True))
     for _, part in rates.groupby(["cohort", "vessel"], sort=False):
         first = part.iloc[0]
         counts = {

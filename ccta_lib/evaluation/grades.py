@@ -114,3 +114,39 @@ def severity_sentence(effects: pd.DataFrame, *, alpha: float = 0.05) -> str:
         + "; ".join(parts)
         + "."
     )
+
+
+def with_keys(table: pd.DataFrame) -> pd.DataFrame:
+    """Name level and grades as a reader does, and drop what repeats the patient level.
+
+    In a cohort with one ECG per patient every level is the same.
+
+    Parameters
+    ----------
+    table : as `severity_table`
+
+    Returns
+    -------
+    DataFrame
+        `table` with the columns level and grades; rows that repeat are left out.
+    """
+    single = (table["n"] == table["n_patients"]).groupby([table["cohort"], table["unit"]]).transform("all")
+    has_patients = (table["unit"] == "patient").groupby(table["cohort"]).transform("any")
+    out = table[~(single & has_patients) | (table["unit"] == "patient")]
+    level = out["unit"].map({"ecg": "ECG", "exam": "examination", "patient": "patient"})
+    return out.assign(level=level, grades=out["range"])
+
+
+def paper_row(printed: pd.DataFrame, *, vessels: Iterable[str] = VESSELS) -> pd.DataFrame:
+    """Set the paper's correlations as the last row of a table by level, cohort and grades.
+
+    Parameters
+    ----------
+    printed : cohort, vessel, value (see `ccta_lib.paper.paper_values`); a vessel without a number shows "–"
+    vessels : columns of the table
+    """
+    value = printed.set_index("vessel")["value"].astype(float)
+    cells = {str(v): "–" if np.isnan(value.get(str(v), NAN)) else f"{value[str(v)]:.3f}" for v in vessels}
+    return pd.DataFrame(
+        [{"level": "ECG", "cohort": "internal", "grades": f"{ALL_GRADES}: the paper"} | cells]
+    )

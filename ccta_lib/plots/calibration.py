@@ -56,7 +56,7 @@ def calibration_panel(
     ax.set(xlim=(-margin, end + margin), ylim=(-margin, end + margin))
     beyond = int(((points["mean_p"] > end + margin) | (points["observed"] > end + margin)).sum())
     if beyond:
-        ax.text(0.98, 0.02, f"{beyond} of {len(points)} groups lie beyond the axes", transform=ax.transAxes,
+        ax.text(0.98, 0.07, f"{beyond} of {len(points)} groups lie beyond the axes", transform=ax.transAxes,
                 ha="right", fontsize=6.5, color=NEUTRAL)  # fmt: skip
     ax.set_title(title, loc="left", fontsize=7.5)
     ax.set(xlabel="Predicted probability", ylabel="Observed share")

@@ -12,7 +12,9 @@ from ccta_lib.plots.style import COLOURS, LINES, MARKERS, NEUTRAL, SERIES, WIDTH
 from ccta_lib.schema import GRADE_BOUNDARIES, VESSELS, Vessel
 
 
-def grade_boxes(boxes: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
+def grade_boxes(
+    boxes: pd.DataFrame, *, title: str = "", top: float | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw a box per grade: quartiles and median, whiskers from the 5th to the 95th percentile, n below.
 
     Parameters
@@ -20,6 +22,7 @@ def grade_boxes(boxes: pd.DataFrame, *, title: str = "", ax: Axes | None = None)
     boxes : one vessel's vessel, grade, n, q05, q25, median, q75, q95, in order of grade
         A grade without rows keeps its place, empty.
     title : of the panel
+    top : end of the axis; None = above the highest whisker
     ax : axes to draw in
     """
     ax = ax or plt.subplots(figsize=(1.8, 2.6))[1]
@@ -38,9 +41,11 @@ def grade_boxes(boxes: pd.DataFrame, *, title: str = "", ax: Axes | None = None)
     else:
         ax.text(0.5, 0.5, "no known grade:\nnot estimable", transform=ax.transAxes, ha="center", va="center",
                 fontsize=8, color=NEUTRAL)  # fmt: skip
-    ax.set_xticks(places, [f"{b.grade}\n{b.n:,}" for b in boxes.itertuples()], fontsize=6.5)
+    names = boxes["grade"].replace("moderate", "mod.")
+    ax.set_xticks(places, [f"{g}\n{n:,}" for g, n in zip(names, boxes["n"], strict=True)], fontsize=6.5)
     ax.set(xlim=(-0.6, len(boxes) - 0.4), title=title or str(vessel))
-    ax.set_ylim(bottom=0)
+    highest = boxes["q95"].max() if top is None else top
+    ax.set_ylim(0, 1.05 * highest if np.isfinite(highest) and highest > 0 else 1)
     ax.tick_params(axis="y", labelsize=7)
     ax.tick_params(axis="x", length=0)
     ax.grid(visible=False, axis="x")
@@ -51,13 +56,15 @@ def grade_panels(boxes: pd.DataFrame) -> Figure:
     """Draw the boxes of every vessel (across) and cohort (down); a vessel's panels share their axis."""
     vessels = [v for v in VESSELS if v in set(boxes["vessel"])]
     cohorts = list(dict.fromkeys(boxes["cohort"]))
-    figure, axes = plt.subplots(len(cohorts), len(vessels), squeeze=False, sharey="col",
+    tops = boxes.groupby("vessel")["q95"].max()
+    figure, axes = plt.subplots(len(cohorts), len(vessels), squeeze=False,
                                 figsize=(WIDTH, 2.2 * len(cohorts) + 0.2))  # fmt: skip
     for line, cohort in zip(axes, cohorts, strict=True):
         for ax, vessel in zip(line, vessels, strict=True):
             part = boxes[(boxes["cohort"] == cohort) & (boxes["vessel"] == vessel)]
-            grade_boxes(part, title=str(vessel) if cohort == cohorts[0] else " ", ax=ax)
-        line[0].set_ylabel(f"{cohort[0].upper()}{cohort[1:]}\nprobability of severe stenosis", fontsize=7.5)
+            grade_boxes(part, title=str(vessel) if cohort == cohorts[0] else " ", top=tops[vessel], ax=ax)
+        name = str(cohort).replace("followup", "follow-up").capitalize()
+        line[0].set_ylabel(f"{name}\nprobability of severe stenosis", fontsize=7.5)
     return figure
 
 
