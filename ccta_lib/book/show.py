@@ -41,9 +41,9 @@ def estimates(rows: pd.DataFrame, *, digits: int = 3) -> pd.Series:
 
 
 def p_values(p: pd.Series) -> pd.Series:
-    """Set p-values with three decimals, the smallest as `< 0.001`."""
+    """Set p-values with three decimals, the smallest as `<0.001`."""
     text = [
-        "not estimable" if np.isnan(v) else "< 0.001" if v < 0.001 else f"{v:.3f}" for v in p.astype(float)
+        "not estimable" if np.isnan(v) else "<0.001" if v < 0.001 else f"{v:.3f}" for v in p.astype(float)
     ]
     return pd.Series(text, index=p.index, dtype="str")
 

@@ -72,24 +72,24 @@ def skill_sentence(summary: pd.DataFrame, *, cohort: str) -> str:
     return f"Against giving everybody the prevalence, the Brier score of the {cohort} patients improves by: {shares}."
 
 
-def slope_sentence(table: pd.DataFrame, *, cohort: str) -> str:
-    """Say for which vessels slope and O:E exclude 1, before and after each form of recalibration.
+def miscalibrated(table: pd.DataFrame) -> pd.DataFrame:
+    """Count the vessels whose slope or O:E differs from 1 by its interval, for each form of recalibration.
 
     Parameters
     ----------
     table : as `recalibration_table`
-    cohort : cohort to speak of
+
+    Returns
+    -------
+    DataFrame
+        cohort, recalibration, metric, n_off, n (vessels with an interval), data_kind.
     """
-    rows = table[(table["cohort"] == cohort) & ~table["recalibration"].str.startswith("single model")]
-    parts = []
-    for form in dict.fromkeys(rows["recalibration"].astype(str)):
-        off = []
-        for metric in (NAMES["slope"], NAMES["o_e"]):
-            mine = rows[(rows["recalibration"] == form) & (rows["metric"] == metric)].dropna(subset=["low"])
-            wrong = mine[(mine["low"] > 1) | (mine["high"] < 1)]
-            off.append(f"{metric} differs from 1 in {len(wrong)} of {len(mine)} arteries")
-        parts.append(f"*{form}*: {', '.join(off)}")
-    return f"{cohort.capitalize()} patients, by intervals: " + "; ".join(parts) + "."
+    rows = table[table["metric"].isin([NAMES["slope"], NAMES["o_e"]])].dropna(subset=["low"])
+    off = ((rows["low"] > 1) | (rows["high"] < 1)).rename("n_off")
+    keys = [rows[c] for c in ("cohort", "recalibration", "metric", "data_kind")]
+    counts = off.groupby(keys, sort=False).agg(["sum", "size"]).reset_index()
+    counts = counts.rename(columns={"sum": "n_off", "size": "n"})
+    return counts[["cohort", "recalibration", "metric", "n_off", "n", "data_kind"]]
 
 
 def npv_sentence(rates: pd.DataFrame, *, vessel: str = "LM", cohort: str = "internal") -> str:

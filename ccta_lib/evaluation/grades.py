@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ccta_lib.evaluation.results import NAN
-from ccta_lib.evaluation.severity import ALL_GRADES, EFFECT, jonckheere_terpstra
+from ccta_lib.evaluation.severity import ALL_GRADES, BELOW_SEVERE, EFFECT, jonckheere_terpstra
 from ccta_lib.evaluation.tables import NO_LABEL, slices, tidy
 from ccta_lib.schema import VESSELS, Vessel
 
@@ -117,7 +117,7 @@ def severity_sentence(effects: pd.DataFrame, *, alpha: float = 0.05) -> str:
 
 
 def with_keys(table: pd.DataFrame) -> pd.DataFrame:
-    """Name level and grades as a reader does, and drop what repeats the patient level.
+    """Name patients and grades as a reader does, and drop what repeats the patient level.
 
     In a cohort with one ECG per patient every level is the same.
 
@@ -128,17 +128,20 @@ def with_keys(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `table` with the columns level and grades; rows that repeat are left out.
+        `table` with the columns patients (cohort and level) and grades; rows that repeat are left out.
     """
     single = (table["n"] == table["n_patients"]).groupby([table["cohort"], table["unit"]]).transform("all")
     has_patients = (table["unit"] == "patient").groupby(table["cohort"]).transform("any")
     out = table[~(single & has_patients) | (table["unit"] == "patient")]
+    cohort = out["cohort"].astype(str).replace("followup", "follow-up")
     level = out["unit"].map({"ecg": "ECG", "exam": "examination", "patient": "patient"})
-    return out.assign(level=level, grades=out["range"])
+    return out.assign(
+        patients=cohort + ", " + level + " level", grades=out["range"].replace(BELOW_SEVERE, "below severe")
+    )
 
 
 def paper_row(printed: pd.DataFrame, *, vessels: Iterable[str] = VESSELS) -> pd.DataFrame:
-    """Set the paper's correlations as the last row of a table by level, cohort and grades.
+    """Set the paper's correlations as the last row of a table by patients and grades.
 
     Parameters
     ----------
@@ -147,6 +150,4 @@ def paper_row(printed: pd.DataFrame, *, vessels: Iterable[str] = VESSELS) -> pd.
     """
     value = printed.set_index("vessel")["value"].astype(float)
     cells = {str(v): "–" if np.isnan(value.get(str(v), NAN)) else f"{value[str(v)]:.3f}" for v in vessels}
-    return pd.DataFrame(
-        [{"level": "ECG", "cohort": "internal", "grades": f"{ALL_GRADES}: the paper"} | cells]
-    )
+    return pd.DataFrame([{"patients": "the paper, ECG level", "grades": ALL_GRADES} | cells])

@@ -160,7 +160,7 @@ def recalibration_marks(
         ax.grid(visible=False, axis="y")
     axes[0, 0].set_yticks(range(len(vessels)), [str(v) for v in vessels])
     axes[0, 0].invert_yaxis()
-    legend_below(figure, axes[0, 0].get_legend_handles_labels()[0])
+    legend_below(figure, axes[0, 0].get_legend_handles_labels()[0], ncols=len(forms))
     return figure
 
 

@@ -69,6 +69,18 @@ def test_the_ensemble_stands_beside_the_mean_of_its_models(predictions, by_fold)
     assert not len(ensemble_table(recalibration_table(predictions)))
 
 
+def test_miscalibrated_vessels_are_those_whose_interval_leaves_one_out(predictions):
+    table = recalibration_table(predictions)
+    counts = reading.miscalibrated(table)
+    rows = table[(table["metric"] == NAMES["slope"]) & (table["cohort"] == "internal")]
+    rows = rows[rows["recalibration"] == AS_PREDICTED]
+    off = sum(not low <= 1 <= high for low, high in rows[["low", "high"]].to_numpy())
+    row = counts.query(
+        "cohort == 'internal' and recalibration == @AS_PREDICTED and metric == 'calibration slope'"
+    )
+    assert (row["n_off"].item(), row["n"].item()) == (off, 4)
+
+
 def test_titles_and_sentences_say_what_the_tables_hold(predictions):
     summary = calibration_table(predictions, cohorts=["internal"])
     titles = reading.panel_titles(summary, vessels=VESSELS, paper=pd.Series({"LM": 0.047}))

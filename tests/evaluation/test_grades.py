@@ -61,10 +61,11 @@ def test_a_level_that_repeats_the_patient_level_stands_once(predictions, make):
     single = make(80, cohort="external", seed=9).drop_duplicates("patient_id")
     table = pd.concat([predictions[predictions["cohort"] == "internal"], single], ignore_index=True)
     named = with_keys(severity_table(table, units=["patient", "ecg"]))
-    levels = named.groupby("cohort")["level"].unique().map(set).to_dict()
-    assert levels == {"internal": {"patient", "ECG"}, "external": {"patient"}}
+    found = set(named["patients"])
+    assert found == {"internal, patient level", "internal, ECG level", "external, patient level"}
     alone = with_keys(severity_table(single, units=["ecg"]))
-    assert set(alone["level"]) == {"ECG"}
+    assert set(alone["patients"]) == {"external, ECG level"}
+    assert set(alone["grades"]) == {"all grades", "below severe"}
 
 
 def test_the_papers_row_shows_what_it_prints():
