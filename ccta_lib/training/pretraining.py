@@ -52,8 +52,8 @@ class StageResult:
 def pretrain(
     out: str | os.PathLike[str],
     *,
-    n: int = 48_000,
-    epochs: int = 8,
+    n: int = 32_000,
+    epochs: int = 5,
     seed: int = 7,
     workers: int = 2,
     config: Net1DConfig = NANO_CONFIG,
