@@ -63,6 +63,8 @@ def test_difficulty_is_where_it_was_tuned_to() -> None:
     assert (ecg["null_floor"] < 0.62).all()
     assert (ecg["null_floor"] > 0.5).all()
     assert (ceiling["n"] >= 100_000).all()
+    assert (ecg["lower"] > ecg["null_floor"]).all()
+    assert (ecg["lower"] <= ecg["upper"] + 2 * ecg["lower_se"]).all()
     assert list(ceiling.columns) == COLUMNS
     assert set(ceiling["unit"]) == {"ecg", "exam", "patient"}
 
