@@ -35,9 +35,9 @@ def comparison_shown(numbers: pd.DataFrame) -> pd.DataFrame:
                 f"{v}, {r}" if v and r.startswith("p ") else t
                 for v, r, t in zip(paper, numbers["reported"], told, strict=True)
             ],
-            "this run": here,
             "ceiling": numbers["ceiling"].map(lambda v: "" if np.isnan(v) else f"{v:.3f}"),
             "targeted": numbers["targeted"].map({True: "targeted", False: "not targeted"}),
+            "this run": here,
         }
     )
 
@@ -86,11 +86,11 @@ def claims_sentence(claims: pd.DataFrame) -> str:
 
 
 def claims_defined(claims: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per claim: its name, what the paper says and where, what is measured, and the rule."""
+    """Return one row per claim: its name, what the paper says and where, and the rule on what is measured."""
     one = claims.drop_duplicates("claim")
     said = one["says"] + " (" + one["place"] + ")"
     return pd.DataFrame(
-        {"claim": one["claim"], "the paper says": said, "measured": one["quantity"], "held if": one["rule"]}
+        {"claim": one["claim"], "the paper says": said, "held if": one["quantity"] + ": " + one["rule"]}
     )
 
 

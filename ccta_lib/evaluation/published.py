@@ -168,7 +168,7 @@ def _log_rank(
     notes = []
     for vessel, note in zip(tests["vessel"], tests["note"], strict=True):
         r = ratios[vessel]
-        text = f"hazard ratio {interval_text(r['estimate'], r['low'], r['high'])}"
+        text = f"HR {interval_text(r['estimate'], r['low'], r['high'])}"
         notes.append("; ".join(filter(None, [text, note])))
     return tests.assign(
         quantity="log-rank p", subgroup="all", estimate=tests["p_value"], low=NAN, high=NAN, note=notes

@@ -29,7 +29,7 @@ def compact(rows: pd.DataFrame) -> pd.Series:
     """Write estimate and limits of each row with three figures: rates near 0.1 and counts near 1,000 in one table."""
 
     def figures(value: float) -> int:
-        return 2 if value == 0 else int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 4))
+        return 2 if value == 0 else int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 3))
 
     texts = []
     for estimate, low, high in rows[["estimate", "low", "high"]].astype(float).to_numpy():
@@ -42,6 +42,6 @@ def across(rows: pd.DataFrame, *, by: list[str], columns: str) -> pd.DataFrame:
     """Set estimates as text: `by` down, the values of `columns` across; `compact` numbers in the cells."""
     text = rows.assign(text=compact(rows)).drop_duplicates([*by, columns])
     keys = text[by].drop_duplicates()
-    wide = text.set_index([*by, columns])["text"].unstack()
+    wide = text.pivot_table(index=by, columns=columns, values="text", aggfunc=lambda t: t.iloc[0])
     order = list(dict.fromkeys(text[columns]))
     return keys.merge(wide[order].fillna("–").reset_index(), how="left", on=by)
