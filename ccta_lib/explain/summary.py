@@ -126,6 +126,42 @@ def _contrasts(beats: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
                 yield str(vessel), contrast, part
 
 
+def display_contrasts(table: pd.DataFrame) -> pd.DataFrame:
+    """Set `contrast_table` for reading."""
+    return pd.DataFrame({
+        "vessel": table["vessel"],
+        "groups": [" / ".join(CONTRASTS[c]) for c in table["contrast"]],
+        "patients": [f"{a} / {b}" for a, b in zip(table["n_first"], table["n_second"], strict=True)],
+        "matched": table["n_matched"],
+        "p": table["p_value"],
+        "p (Holm)": table["p_holm"],
+        "leads": [str(len(leads.split())) if isinstance(leads, str) else "" for leads in table["leads"]],
+        "clearest": [f"{r.lead}, {r.wave}" if isinstance(r.lead, str) else "" for r in table.itertuples()],
+        "note": table["note"],
+    })  # fmt: skip
+
+
+def display_clusters(
+    clusters: pd.DataFrame, *, unit: str, level: float = 0.95, per_contrast: int = 3
+) -> pd.DataFrame:
+    """Set the first clusters of each contrast with p below 1 - level for reading; `unit` is that of the beats."""
+    small = (
+        clusters[clusters["p_value"] < 1 - level]
+        .groupby(["vessel", "contrast"], sort=False)
+        .head(per_contrast)
+    )
+    return pd.DataFrame({
+        "vessel": small["vessel"],
+        "groups": [" / ".join(CONTRASTS[c]) for c in small["contrast"]],
+        "lead": small["lead"],
+        "wave": small["wave"],
+        "ms from R": [f"{a:.0f} to {b:.0f}" for a, b in zip(small["from_ms"], small["to_ms"], strict=True)],
+        f"difference ({unit})": small["difference"],
+        "statistic": small["statistic"],
+        "p": small["p_value"],
+    })  # fmt: skip
+
+
 def wave_counts(
     tables: Mapping[str, pd.DataFrame], *, contrast: str = "label", level: float = 0.95
 ) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from ccta_lib.explain import (
     planted_table,
     wave_counts,
 )
-from ccta_lib.explain.summary import wave_at
+from ccta_lib.explain.summary import display_clusters, display_contrasts, wave_at
 from ccta_lib.schema import LEADS, VESSELS, read_cohort
 from ccta_lib.simulate import CohortSizes, simulate_cohort
 
@@ -135,6 +135,25 @@ def test_cluster_rows_agree_with_the_cells(millivolt: pd.DataFrame) -> None:
         clusters["p_value"].groupby([clusters["vessel"], clusters["contrast"]]).is_monotonic_increasing.all()
     )
     assert set(clusters["lead"]) <= set(LEADS)
+
+
+def test_shown_tables_say_what_the_tables_hold(millivolt: pd.DataFrame) -> None:
+    table, clusters = contrast_table(millivolt), cluster_table(millivolt)
+    shown = display_contrasts(table)
+    assert shown["groups"].tolist() == ["high / low", "positive / negative"] * 4
+    row, text = table.iloc[5], shown.iloc[5]
+    assert text["patients"] == f"{row['n_first']} / {row['n_second']}"
+    assert int(text["leads"]) == len(row["leads"].split()) > 0
+    assert text["clearest"] == f"{row['lead']}, {row['wave']}"
+    listed = display_clusters(clusters, unit="mV")
+    assert listed.groupby(["vessel", "groups"]).size().max() == 3
+    assert (listed["p"] < 0.05).all()
+    assert listed.iloc[0]["ms from R"] == "{:.0f} to {:.0f}".format(
+        *clusters.loc[listed.index[0], ["from_ms", "to_ms"]]
+    )
+    bare = millivolt[["vessel", "group", "lead", "ms", "mean", "sd", "n"]]
+    assert (display_contrasts(contrast_table(bare))["clearest"] == "").all()
+    assert display_clusters(cluster_table(bare), unit="mV").empty
 
 
 def test_waves_by_time() -> None:
