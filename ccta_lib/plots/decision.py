@@ -186,7 +186,7 @@ def risk_group_figure(rows: pd.DataFrame, thresholds: Mapping[str, float]) -> Fi
             for place_y, v, cases, people in zip(y, value, part["n_pos_group"], part["n_group"], strict=True):
                 if np.isnan(v):
                     ax.text(floor, place_y, "not estimable", fontsize=6.5, va="center", color=NEUTRAL)
-                else:
+                elif place == places[0]:
                     ax.text(
                         1.5, place_y, f"{cases:.0f}/{people:.0f}", fontsize=6.5, va="center", clip_on=False
                     )
