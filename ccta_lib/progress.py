@@ -59,14 +59,18 @@ class TerminalProgress(Progress):
         self.say(f"{title}: done in {_duration(time.perf_counter() - start)}")
 
     def _lines(self, title: str, start: float) -> Advance:
-        last = [start]
+        last, phase = start, (start, 0)
 
         def advance(done: int, total: int, note: str = "") -> None:
+            nonlocal last, phase
             now = time.perf_counter()
-            if now - last[0] >= PLAIN_EVERY and 0 < done < total:
-                last[0] = now
-                left = _duration((now - start) / done * (total - done))
-                self.say(f"{title}: {done} of {total}, about {left} left{note and f' ({note})'}")
+            if total != phase[1]:
+                phase = (now, total)  # a task of several phases: time left counts from the start of this one
+            if now - last >= PLAIN_EVERY and 0 < done < total:
+                last = now
+                own = _duration((now - phase[0]) / done * (total - done))
+                left = "" if "left" in note else f", about {own} left"
+                self.say(f"{title}: {done} of {total}{left}{note and f' ({note})'}")
 
         return advance
 
