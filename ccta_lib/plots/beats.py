@@ -10,17 +10,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ccta_lib.plots.style import HIGH_RISK, LOW_RISK, NEUTRAL, WIDTH
-from ccta_lib.schema import LEADS
+from ccta_lib.schema import LEADS, VESSELS
 
 MARKED_WAVES: Mapping[str, tuple[float, float]] = {"P": (-220, -60), "QRS": (-60, 60), "ST-T": (60, 420)}
 SHADES = {"P": "#F3F3F3", "QRS": "#E4E4E4", "ST-T": "#F3F3F3"}
 STYLES: tuple[dict[str, Any], dict[str, Any]] = (
     {"color": HIGH_RISK, "linestyle": "-"}, {"color": LOW_RISK, "linestyle": (0, (3, 1.2))},
 )  # fmt: skip
+# Fixed places: laying out 48 panels anew for every file takes longer than drawing them. An engine that does nothing
+# stands in for none, because after saving matplotlib would replace none by the style's default.
+FIXED = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
 BAND = 0.5  # standard deviations drawn on either side of the mean
 # What thinning may move a line or the edge of a band, in heights of a panel; keeps the file small.
 TOLERANCE, BAND_TOLERANCE = 0.01, 0.025
@@ -77,16 +81,15 @@ def beat_grid(
     """
     vessels, mine = list(contrasts["vessel"]), beats[beats["group"].isin(groups)]
     figure, axes = plt.subplots(len(LEADS), max(len(vessels), 1), sharex=True, sharey="row", squeeze=False,
-                                figsize=(WIDTH, 9.2), layout="none")  # fmt: skip
-    # Fixed places: laying out 48 panels anew for every file takes longer than drawing them.
+                                figsize=(WIDTH, 9.2), layout=FIXED)  # fmt: skip
     figure.subplots_adjust(left=0.1, right=0.995, bottom=0.055, top=0.92, wspace=0.06, hspace=0.06)
     for column, row in zip(axes.T, contrasts.to_dict("records"), strict=False):
         counts = f"{groups[0]} {row['n_first']}, {groups[1]} {row['n_second']}"
         column[0].set_title(f"{row['vessel']}\n{counts}", fontsize=8, pad=10)
         if str(row["note"]).startswith("not estimable"):
-            middle = column[len(LEADS) // 2]
+            middle, white = column[len(LEADS) // 2], {"facecolor": "white", "linewidth": 0, "pad": 1}
             middle.text(0.5, 0.5, str(row["note"]).replace(": ", ":\n"), transform=middle.transAxes, ha="center",
-                        va="center", fontsize=7, color=NEUTRAL, bbox={"facecolor": "white", "linewidth": 0, "pad": 1})  # fmt: skip
+                        va="center", fontsize=7, color=NEUTRAL, bbox=white)  # fmt: skip
     for line, lead in zip(axes, LEADS, strict=True):
         of_lead = mine[mine["lead"] == lead]
         half = BAND * of_lead["sd"].fillna(0)
@@ -100,7 +103,8 @@ def beat_grid(
             ax.spines[["left", "bottom"]].set_visible(False)
             ax.locator_params(axis="y", nbins=3)
             if len(part):
-                beat_lines(part, groups, height=height, level=level, ax=ax)
+                # Fewer columns are wider, and show more detail.
+                beat_lines(part, groups, height=height * len(vessels) / len(VESSELS), level=level, ax=ax)
         if len(of_lead):
             # Room below for the bars.
             line[0].set_ylim(low - 0.12 * height, high + 0.04 * height)

@@ -129,6 +129,16 @@ def test_the_level_holds_although_a_confounder_moves_everything() -> None:
     assert unmatched / repeats > 0.5
 
 
+def test_the_data_count_among_the_permutations() -> None:
+    sets = np.zeros(60, dtype=int)
+    member = np.r_[np.ones(30), np.zeros(30)]
+    beats = np.random.default_rng(0).normal(size=(60, 2, 6))
+    beats[:30, 0, 1:4] += 5
+    test = cluster_test(beats, member, sets, n_permutations=99, rng=np.random.default_rng(0))
+    assert np.nanmin(test.p_value) == 1 / 100
+    assert (test.p_value[0, 1:4] == 1 / 100).all()
+
+
 def test_same_seed_same_result() -> None:
     runs = [
         cluster_test(data(2), MEMBER, SETS, rng=np.random.default_rng(7), threshold=0.5).p_value
