@@ -56,3 +56,9 @@ def flat_columns(table: pd.DataFrame) -> pd.DataFrame:
     flat = flat.reset_index()
     first = flat.columns[0]
     return flat.assign(**{first: flat[first].mask(flat[first].duplicated(), "")})
+
+
+def p_pairs(rows: pd.DataFrame) -> pd.Series:
+    """Set p_value and, in brackets, p_holm of each row; a test that was not made says so alone."""
+    both = p_values(rows["p_value"]) + " (" + p_values(rows["p_holm"]) + ")"
+    return both.where(rows["p_value"].notna(), "not estimable")

@@ -66,10 +66,15 @@ def skill_sentence(summary: pd.DataFrame, *, cohort: str) -> str:
     if not len(skill):
         return f"No artery of the {cohort} patients has a Brier score to judge."
     shares = ", ".join(
-        f"{v} {e:.0%}" + ("" if np.isnan(low) else f" [{low:.0%}, {high:.0%}]")
+        f"{v} {_percent(e)}" + ("" if np.isnan(low) else f" [{_percent(low)}, {_percent(high)}]")
         for v, e, low, high in skill[["vessel", "estimate", "low", "high"]].itertuples(index=False)
     )
     return f"Against giving everybody the prevalence, the Brier score of the {cohort} patients improves by: {shares}."
+
+
+def _percent(share: float) -> str:
+    text = f"{share:.0%}"
+    return "0%" if text == "-0%" else text
 
 
 def miscalibrated(table: pd.DataFrame) -> pd.DataFrame:

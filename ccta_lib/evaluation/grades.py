@@ -101,7 +101,7 @@ def severity_sentence(effects: pd.DataFrame, *, alpha: float = 0.05) -> str:
         rows = effects[effects["range"] == name]
         known = rows.dropna(subset=["p_value"])
         held = known[(known["p_holm"] < alpha) & (known["estimate"] > 0.5)]["vessel"].astype(str).tolist()
-        text = f"over {name}" if name == ALL_GRADES else f"within {name} alone"
+        text = f"over {name}" if name == ALL_GRADES else "below severe"
         if not len(known):
             parts.append(f"{text} nothing can be tested")
         else:

@@ -153,6 +153,10 @@ def recalibration_marks(
                     if value < ends[0] or value > ends[1]:
                         ax.plot(np.clip(value, *ends), place, marker=4 if value < ends[0] else 5, color=SERIES[i],
                                 markersize=5, clip_on=False)  # fmt: skip
+        for place, vessel in enumerate(vessels):
+            if rows[(rows["metric"] == metric) & (rows["vessel"] == vessel)]["estimate"].isna().all():
+                ax.text(0.5, place, "not estimable", transform=ax.get_yaxis_transform(), ha="center", va="center",
+                        fontsize=7, color=NEUTRAL)  # fmt: skip
         ax.axvline(target, color=NEUTRAL, linewidth=0.8, linestyle=":")
         ax.set_xlabel(metric[0].upper() + metric[1:])
         if ends:

@@ -92,6 +92,7 @@ def step_marks(steps: pd.DataFrame, *, by: str = "step", ax: Axes | None = None)
                         color=NEUTRAL)  # fmt: skip
     ax.axhline(0.5, color=NEUTRAL, linewidth=0.8, linestyle=":")
     ax.set_xticks(range(len(vessels)), [str(v) for v in vessels])
+    ax.set_xlim(-0.5, len(vessels) - 0.5)
     ax.set_ylabel("P(higher probability\nin the higher grade)")
     ax.grid(visible=False, axis="x")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))

@@ -79,7 +79,7 @@ def test_the_sentence_counts_what_survives_holm(predictions):
     effects["p_holm"] = [0.001, 0.2] * 4
     text = severity_sentence(effects)
     assert "over all grades the probability rises in 4 of 4" in text
-    assert "within normal-mild-moderate alone the probability rises in 0 of 4" in text
+    assert "below severe the probability rises in 0 of 4" in text
     effects[["p_value", "estimate"]] = np.nan
     assert "nothing can be tested" in severity_sentence(effects)
     assert list(VESSELS) == list(dict.fromkeys(effects["vessel"]))

@@ -89,6 +89,7 @@ def test_recalibration_marks_are_the_estimates_with_their_intervals() -> None:
     assert bars["as predicted"].lines[0].get_xdata()[0] == 1.5
     assert np.isnan(bars["as predicted"].lines[0].get_xdata()[1])
     assert np.allclose(bars["intercept"].lines[2][0].get_segments()[0][:, 0], [1.0, 1.3])
+    assert [(t.get_text(), t.get_position()[1]) for t in figure.axes[0].texts] == [("not estimable", 1)]
     markers = [c.lines[0].get_marker() for c in bars.values()]
     assert len(set(markers)) == len(markers)
     plt.close(figure)
