@@ -40,6 +40,7 @@ def calibration_panel(
     ax : axes to draw in
     """
     ax = ax or plt.subplots(figsize=(3.4, 3.4))[1]
+    curve, robust = _thinned(curve), None if robust is None else _thinned(robust)
     for level, shade in _BANDS:
         ax.fill_between(curve["p"], curve[f"low_{level}"], curve[f"high_{level}"], color=shade, linewidth=0)
     ax.plot([0, 1], [0, 1], color=NEUTRAL, linewidth=0.8, linestyle=":")
@@ -48,7 +49,7 @@ def calibration_panel(
     for risk, (colour, marker, face) in _RISKS.items():
         part = points[points["risk"] == risk]
         ax.plot(part["mean_p"], part["observed"], linestyle="", marker=marker, markersize=3.2, color=colour,
-                markerfacecolor=face, markeredgewidth=0.7, alpha=0.85)  # fmt: skip
+                markerfacecolor=face, markeredgewidth=0.7)  # fmt: skip
     ax.plot(curve["p"], curve["observed"], color="black")
     if robust is not None:
         ax.plot(robust["p"], robust["observed"], color="black", linewidth=0.9, linestyle=(0, (2, 1)))
@@ -62,6 +63,12 @@ def calibration_panel(
     ax.set(xlabel="Predicted probability", ylabel="Observed share")
     ax.set_aspect("equal")
     return ax
+
+
+def _thinned(curve: pd.DataFrame, *, most: int = 120) -> pd.DataFrame:
+    """Keep at most so many vertices, both ends among them: more cannot be seen and make the file heavy."""
+    kept = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), most)).round().astype(int))
+    return curve.iloc[kept]
 
 
 def calibration_panels(

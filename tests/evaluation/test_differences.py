@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
+from ccta_lib.book.types import FactorName
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation import auc_difference_groups, auc_interval, subgroup_tests
 from ccta_lib.evaluation.differences import auc_stratum_difference, subgroup_differences
@@ -99,3 +102,7 @@ def test_an_absent_column_is_not_estimable(predictions):
     assert table["estimate"].isna().all()
     assert (table["note"] != "").all()
     assert (table["n"] == 0).all()
+
+
+def test_the_chapters_parameter_offers_exactly_the_factors_there_are():
+    assert get_args(FactorName) == tuple(FACTORS)

@@ -106,3 +106,17 @@ def test_planted_risk_and_observed_share_are_both_drawn() -> None:
     assert marks == {"o": POINTS["observed"].tolist(), "D": [0.01, 0.06, 0.52]}
     assert figure.axes[0].get_xlim() == (0, 0.35)
     plt.close(figure)
+
+
+def test_a_long_curve_loses_vertices_but_not_its_ends() -> None:
+    p = np.linspace(0, 1, 500)
+    curve = pd.DataFrame(
+        {"p": p, "observed": p**2} | {f"{e}_{n}": p for e in ("low", "high") for n in (95, 99)}
+    )
+    ax = calibration_panel(POINTS, curve)
+    line = next(line for line in ax.lines if len(line.get_xdata()) > 3)
+    x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+    assert len(x) == 120
+    assert (x[0], x[-1]) == (0, 1)
+    assert np.array_equal(y, x**2)
+    plt.close(ax.figure)
