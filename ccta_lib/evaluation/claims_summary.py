@@ -36,7 +36,7 @@ def comparison_shown(numbers: pd.DataFrame) -> pd.DataFrame:
                 for v, r, t in zip(paper, numbers["reported"], told, strict=True)
             ],
             "ceiling": numbers["ceiling"].map(lambda v: "" if np.isnan(v) else f"{v:.3f}"),
-            "targeted": numbers["targeted"].map({True: "targeted", False: "not targeted"}),
+            "targeted": numbers["targeted"].map({True: "yes", False: "no"}),
             "this run": here,
         }
     )
@@ -102,7 +102,7 @@ def claims_shown(claims: pd.DataFrame) -> pd.DataFrame:
             "vessel": claims["vessel"],
             "measured": compact(claims),
             "verdict": claims["verdict"],
-            "targeted": claims["targeted"].map({True: "targeted", False: "not targeted"}),
+            "targeted": claims["targeted"].map({True: "yes", False: "no"}),
             "note": claims["note"],
         }
     )
