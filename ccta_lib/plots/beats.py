@@ -27,7 +27,7 @@ STYLES: tuple[dict[str, Any], dict[str, Any]] = (
 FIXED = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
 BAND = 0.5  # standard deviations drawn on either side of the mean
 # What thinning may move a line or the edge of a band, in heights of a panel; keeps the file small.
-TOLERANCE, BAND_TOLERANCE = 0.01, 0.025
+TOLERANCE, BAND_TOLERANCE = 0.012, 0.03
 
 
 def beat_lines(
