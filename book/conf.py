@@ -17,7 +17,8 @@ version = release = __version__
 language = "en"
 
 extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinxcontrib.bibtex", "sphinx.ext.mathjax"]
-mathjax_path = "mathjax.js"  # one self-contained file, laid into _static by the renderer; only pages with mathematics load it
+# One self-contained file, laid into _static by the renderer; only pages with mathematics load it.
+mathjax_path = "mathjax.js"
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "plain"
 exclude_patterns = ["_generated"]

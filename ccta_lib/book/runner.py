@@ -35,12 +35,15 @@ CELL_TIMEOUT = 1800  # seconds; a chapter's cell that runs longer has hung
 # What a chapter's result depends on besides its own text: everything it can import but the command line.
 LIBRARY = (
     "schema.py",
+    "paper.py",
+    "paper.csv",
     "cohort",
     "evaluation",
     "explain",
     "plots",
     "simulate",
     "book/chapter.py",
+    "book/show.py",
     "book/banner.py",
 )
 

@@ -135,7 +135,9 @@ def _hashes(sources: list[_Source], root: Path, folder: Path, report: Progress) 
                 known[path] = ("", str(error))
             else:
                 if any(file.resolve().is_relative_to(inside) for file in files):
-                    raise InputError(f"{path}: lies inside {folder}, where the store is to be made; choose another")
+                    raise InputError(
+                        f"{path}: lies inside {folder}, where the store is to be made; choose another"
+                    )
                 known[path] = (source_sha256(files), "")
         results.append(known[path])
     return results
@@ -167,7 +169,9 @@ def _add(writer: StoreWriter, row: int, sources: list[_Source], root: Path, dige
     if first != row:
         other = sources[first]
         if other.patient_id != source.patient_id:
-            writer.exclude(row, Reason.DUPLICATE, flags=f"same samples as {other.ecg_id} of another patient", **note)
+            writer.exclude(
+                row, Reason.DUPLICATE, flags=f"same samples as {other.ecg_id} of another patient", **note
+            )
             return
         if (other.exam_id, other.cohort) == (source.exam_id, source.cohort):
             writer.exclude(row, Reason.DUPLICATE, flags=f"same samples as {other.ecg_id}", **note)

@@ -83,6 +83,8 @@ def _row(part: pd.DataFrame, cohort: str, vessel: Vessel, *, predicted: bool) ->
             "prob_low": probability.min(),
             "prob_high": probability.max(),
             "folds": " ".join(f"{f:g}" for f in sorted(fold.dropna().unique())),
-            "out_of_fold": ("complete" if absent == 0 else f"{absent} without") if cohort == "internal" else "",
+            "out_of_fold": ("complete" if absent == 0 else f"{absent} without")
+            if cohort == "internal"
+            else "",
         }
     return row

@@ -9,7 +9,11 @@ from ccta_lib.errors import InputError
 from ccta_lib.schema import COHORTS, VESSELS
 
 COLUMNS = ["step", "cohort", "n_ecgs", "n_exams", "n_patients", "excluded", "reason"]
-START, WAVEFORM, GRADE = "ECGs in the cohort table", "12-lead ECG of 10 s", "Known grade of at least one vessel"
+START, WAVEFORM, GRADE = (
+    "ECGs in the cohort table",
+    "12-lead ECG of 10 s",
+    "Known grade of at least one vessel",
+)
 NO_GRADE = "no known stenosis grade"
 
 

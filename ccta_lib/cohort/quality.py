@@ -86,7 +86,9 @@ def assess(signal: np.ndarray, *, limits: Limits = DEFAULT_LIMITS) -> Verdict:
     beyond = np.abs(signal).max(axis=1) > np.iinfo(np.int16).max / UNITS_PER_MILLIVOLT
     odd = (swing > limits.max_mv) | (swing < limits.min_mv) | beyond
     if odd.any():
-        return Verdict(Reason.IMPLAUSIBLE, f"{_leads(odd)}: {swing[odd].min():.3g} to {swing[odd].max():.3g} mV")
+        return Verdict(
+            Reason.IMPLAUSIBLE, f"{_leads(odd)}: {swing[odd].min():.3g} to {swing[odd].max():.3g} mV"
+        )
     residuals = limb_lead_residuals(signal)
     return Verdict("", " ".join(name for name, rms in residuals.items() if rms > limits.einthoven_mv))
 
@@ -97,7 +99,9 @@ def limb_lead_residuals(signal: np.ndarray) -> dict[str, float]:
     Einthoven: II = I + III. Goldberger: aVR = -(I + II)/2, aVL = (I - III)/2, aVF = (II + III)/2.
     """
     one, two, three, avr, avl, avf = signal[:6].astype(np.float64)
-    left = np.stack([two - one - three, avr + (one + two) / 2, avl - (one - three) / 2, avf - (two + three) / 2])
+    left = np.stack(
+        [two - one - three, avr + (one + two) / 2, avl - (one - three) / 2, avf - (two + three) / 2]
+    )
     rms = np.sqrt(np.mean(left**2, axis=1))
     return {"einthoven": float(rms[0]), "goldberger": float(rms[1:].max())}
 

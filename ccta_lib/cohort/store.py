@@ -83,7 +83,9 @@ class StoreWriter:
     @property
     def written(self) -> np.ndarray:
         """Rows written so far, ascending int64."""
-        return np.array(sorted(r for r, record in self._records.items() if not record["reason"]), dtype=np.int64)
+        return np.array(
+            sorted(r for r, record in self._records.items() if not record["reason"]), dtype=np.int64
+        )
 
     @property
     def excluded(self) -> list[tuple[str, str, str]]:

@@ -201,7 +201,9 @@ def stenosis_contrasts(
 
 def _contrast_rows(part: Slice, interval: dict[str, Any], **more: Any) -> Iterator[dict[str, Any]]:
     for name, (positives, negatives) in CONTRASTS.items():
-        yield _auc_row(part.where(np.isin(part.grade, (*positives, *negatives))), interval, subgroup=name, **more)
+        yield _auc_row(
+            part.where(np.isin(part.grade, (*positives, *negatives))), interval, subgroup=name, **more
+        )
 
 
 def vessel_specificity(

@@ -39,7 +39,9 @@ def flow_diagram(flow: pd.DataFrame, ax: Axes | None = None) -> Axes:
     gaps = [max(len(c[i][1]) for c in columns.values() if i < len(c)) + _GAP for i in range(1, n_steps)]
     total = sum(heights) + sum(gaps) + 1.6
     if ax is None:
-        _, ax = plt.subplots(figsize=(WIDTH / 3 * len(columns), total * _INCHES_PER_LINE), layout="constrained")
+        _, ax = plt.subplots(
+            figsize=(WIDTH / 3 * len(columns), total * _INCHES_PER_LINE), layout="constrained"
+        )
     ax.set(xlim=(0, len(columns)), ylim=(-total, 0.1))
     ax.axis("off")
     for left, (name, boxes) in enumerate(columns.items()):
@@ -68,7 +70,9 @@ def _boxes(part: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
         out = rows[rows["excluded"] > 0]
         beside = [f"{_number(n)} {reason}" for n, reason in zip(out["excluded"], out["reason"], strict=True)]
         wrapped = [line for text in beside for line in textwrap.wrap(text, 22, subsequent_indent="   ")]
-        boxes.append(([*textwrap.wrap(str(step), 25), *counts], ["ECGs excluded:", *wrapped] if wrapped else []))
+        boxes.append(
+            ([*textwrap.wrap(str(step), 25), *counts], ["ECGs excluded:", *wrapped] if wrapped else [])
+        )
     return boxes
 
 

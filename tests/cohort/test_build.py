@@ -77,7 +77,9 @@ def test_every_ecg_is_kept_or_excluded_by_name(table: Path, tmp_path: Path, tone
     assert [c[0] for c in calls] == sorted(c[0] for c in calls)
 
 
-def test_nothing_changed_reads_nothing_and_a_changed_recording_builds_anew(table: Path, tmp_path: Path) -> None:
+def test_nothing_changed_reads_nothing_and_a_changed_recording_builds_anew(
+    table: Path, tmp_path: Path
+) -> None:
     cohort, folder = read_cohort(table), tmp_path / "store"
     first = build_store(table, cohort, folder)
     stamp = (folder / "signals.npy").stat().st_mtime_ns
@@ -103,7 +105,9 @@ def test_a_killed_build_ends_with_the_same_bytes(tmp_path: Path, tones: Tones) -
         "table, out, wait = sys.argv[1:]\n"
         "build_store(table, read_cohort(table), out, progress=lambda *a: time.sleep(float(wait)))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "c.csv"), str(tmp_path / "killed"), "0.08"])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "c.csv"), str(tmp_path / "killed"), "0.08"]
+    )
     journal = tmp_path / "killed" / "journal.partial.jsonl"
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up and not (journal.is_file() and journal.read_bytes().count(b"\n") > 10):
@@ -112,7 +116,9 @@ def test_a_killed_build_ends_with_the_same_bytes(tmp_path: Path, tones: Tones) -
     assert process.wait() == -signals.SIGKILL
     cohort = read_cohort(tmp_path / "c.csv")
     done: list[int] = []
-    resumed = build_store(tmp_path / "c.csv", cohort, tmp_path / "killed", progress=lambda d, t, n="": done.append(d))
+    resumed = build_store(
+        tmp_path / "c.csv", cohort, tmp_path / "killed", progress=lambda d, t, n="": done.append(d)
+    )
     assert min(d for d in done if d) >= 10
     whole = build_store(tmp_path / "c.csv", cohort, tmp_path / "whole")
     assert resumed.index["reason"].iloc[40] == "duplicate recording"
@@ -157,7 +163,9 @@ def test_a_table_without_one_usable_recording_is_an_error(tmp_path: Path) -> Non
 def test_flow_adds_up_to_the_table(table: Path, tmp_path: Path) -> None:
     cohort = read_cohort(table)
     flow = flow_table(cohort, build_store(table, cohort, tmp_path / "store"))
-    internal, external = (flow[flow["cohort"] == name].reset_index(drop=True) for name in ("internal", "external"))
+    internal, external = (
+        flow[flow["cohort"] == name].reset_index(drop=True) for name in ("internal", "external")
+    )
     assert internal["reason"].tolist() == [
         "", "duplicate recording", "flat lead", "missing samples", "shorter than 10 s", "", "no known stenosis grade",
     ]  # fmt: skip

@@ -191,7 +191,9 @@ def test_other_faults_are_named(tmp_path: Path, tones: Tones) -> None:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_header_is_an_ecg_or_one_clear_error(data: st.DataObject, write_wfdb: Writer, tones: Tones) -> None:
+def test_a_damaged_header_is_an_ecg_or_one_clear_error(
+    data: st.DataObject, write_wfdb: Writer, tones: Tones
+) -> None:
     record = write_wfdb("fuzz", tones(seconds=1))
     header = record.with_suffix(".hea")
     text = bytearray(header.read_bytes())

@@ -39,7 +39,9 @@ def small() -> pd.DataFrame:
 
 
 def cell(table: pd.DataFrame, characteristic: str, level: str, name: str = "internal") -> pd.Series:
-    rows = table[(table["characteristic"] == characteristic) & (table["level"] == level) & (table["cohort"] == name)]
+    rows = table[
+        (table["characteristic"] == characteristic) & (table["level"] == level) & (table["cohort"] == name)
+    ]
     assert len(rows) == 1
     return rows.iloc[0]
 
@@ -81,7 +83,9 @@ def test_counts_by_hand_at_three_levels(small: pd.DataFrame) -> None:
     assert set(by_unit["exam"]["unit"]) == {"exam"}
 
 
-def test_rows_of_missing_cells_stand_where_the_paper_has_them_or_where_there_are_any(small: pd.DataFrame) -> None:
+def test_rows_of_missing_cells_stand_where_the_paper_has_them_or_where_there_are_any(
+    small: pd.DataFrame,
+) -> None:
     levels = table1(small).groupby("characteristic")["level"].agg(set)
     assert "Missing" in levels["Sex"]
     assert "Missing" not in levels["Hypertension"]
@@ -137,7 +141,9 @@ def test_the_papers_numbers_add_up() -> None:
         assert (part.groupby("characteristic")["n"].sum() == size).all()
         levels = part[part["characteristic"] != "n"]
         assert (levels["percent"] - 100 * levels["n"] / size).abs().max() <= 0.0501
-    severe = published[published["level"].str.startswith("Severe")].set_index(["characteristic", "cohort"])["n"]
+    severe = published[published["level"].str.startswith("Severe")].set_index(["characteristic", "cohort"])[
+        "n"
+    ]
     assert [severe[str(v), "internal"] for v in VESSELS] == [795, 235, 1373, 795]
     age = published[published["level"] == "Mean ± SD"]
     assert age["mean"].tolist() == [64.5, 63.1, 63.14]
@@ -146,6 +152,7 @@ def test_the_papers_numbers_add_up() -> None:
 
 def test_a_cohort_with_the_papers_counts_gives_the_papers_cells() -> None:
     """The tableone path ends in the printed text when the counts are the paper's (follow-up column)."""
+
     def fill(*parts: tuple[object, int]) -> list:
         return [value for value, n in parts for _ in range(n)]
 

@@ -16,7 +16,13 @@ from matplotlib.patches import Rectangle
 from ccta_lib.cohort.flow import COLUMNS, GRADE, START, WAVEFORM
 from ccta_lib.plots.flow import flow_diagram
 
-REASONS = ["flat lead", "implausible amplitude", "missing samples", "unreadable recording", "duplicate recording"]
+REASONS = [
+    "flat lead",
+    "implausible amplitude",
+    "missing samples",
+    "unreadable recording",
+    "duplicate recording",
+]
 
 
 def flow(*cohorts: str, n_reasons: int) -> pd.DataFrame:
