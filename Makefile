@@ -37,8 +37,7 @@ shipped: $(INSTALLED)  ## make the run that ships with the book again: full size
 	$(BIN)/ccta book --profile full
 	mkdir -p book/data/full
 	cd build/full && cp predictions.parquet predictions_by_fold.parquet truth.parquet training.parquet flow.csv \
-		recordings.parquet ceiling.csv run.json $(CURDIR)/book/data/full/
-	if test -f build/full/beats.parquet; then cp build/full/beats.parquet book/data/full/; fi
+		recordings.parquet ceiling.csv run.json tables/explainability/beats.parquet $(CURDIR)/book/data/full/
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed, found {sys.version.split()[0]}; set PYTHON=..."'

@@ -50,7 +50,10 @@ LIBRARY = (
 
 @dataclass(frozen=True)
 class ChapterSource:
-    """A chapter's text: its notebook, the inputs it requires or can use, and its parameters."""
+    """A chapter's text: its notebook, the inputs it requires or can use, and its parameters.
+
+    A required `a|b` is there when either is.
+    """
 
     name: str
     path: Path
@@ -173,7 +176,7 @@ def run_chapters(
 
 def _key(source: ChapterSource, values: dict[str, Any], run_dir: Path) -> str:
     inputs = {}
-    for name in (*source.requires, *source.uses):
+    for name in "|".join((*source.requires, *source.uses)).split("|"):
         path = run_dir / INPUTS[name]
         path = path / "store.json" if path.is_dir() else path
         inputs[name] = sha256_file(path) if path.is_file() else None
@@ -185,7 +188,7 @@ def execute_chapter(name: str, values: dict[str, Any], run_dir: Path) -> tuple[f
     start = time.perf_counter()
     source = read_chapter(name)
     executed = run_dir / "executed"
-    missing = [n for n in source.requires if not (run_dir / INPUTS[n]).exists()]
+    missing = [n for n in source.requires if not any((run_dir / INPUTS[i]).exists() for i in n.split("|"))]
     import nbformat
 
     notebook = not_available(source, missing) if missing else _run_notebook(source, values, executed)
@@ -200,7 +203,7 @@ def not_available(source: ChapterSource, missing: list[str]) -> Any:
     """Return a notebook of one sentence that says which input this run does not hold."""
     from nbformat.v4 import new_markdown_cell, new_notebook
 
-    files = " and ".join(f"`{INPUTS[n]}`" for n in missing)
+    files = " and ".join(" or ".join(f"`{INPUTS[i]}`" for i in n.split("|")) for n in missing)
     cell = new_markdown_cell(f"# {source.title}\n\nThis chapter needs {files}, which this run does not hold.")
     cell["id"] = f"{source.name}-00"
     return new_notebook(cells=[cell], metadata=source.notebook.metadata)

@@ -60,4 +60,5 @@ def legend_below(figure: Figure, handles: Sequence[Artist], *, ncols: int = 4) -
 
 def mark(figure: Figure, text: str) -> None:
     """Write the origin of the patients into the figure, where cropping a caption cannot remove it."""
-    figure.text(0.995, -0.03, text, ha="right", va="top", fontsize=7, color="#555555", style="italic")
+    below = -0.15 / figure.get_figheight()  # inches under the figure, whatever its height
+    figure.text(0.995, below, text, ha="right", va="top", fontsize=7, color="#555555", style="italic")
