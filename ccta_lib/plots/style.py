@@ -39,6 +39,7 @@ def apply_style() -> None:
             "legend.fontsize": 8,
             "lines.linewidth": 1.6,
             "svg.fonttype": "none",
+            "path.simplify_threshold": 0.25,  # points: long curves would make megabytes of SVG
             "svg.hashsalt": "ccta",
             "pdf.fonttype": 42,
         }
