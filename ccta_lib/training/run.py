@@ -232,17 +232,17 @@ def _job(
     )
 
 
-def _reporter(jobs: list[FoldJob], progress: Progress | None) -> Callable[[dict[int, int]], None]:
+def _reporter(jobs: list[FoldJob], progress: Progress | None) -> Callable[[dict[int, int], set[int]], None]:
     totals = [j.steps_per_epoch * j.settings.epochs for j in jobs]
     bar = TimeLeft(progress, sum(totals))
 
-    def report(ticks: dict[int, int]) -> None:
-        active = [i for i, done in ticks.items() if done < totals[i]]
+    def report(ticks: dict[int, int], finished: set[int]) -> None:
+        active = [i for i in ticks if i not in finished]
         note = "; ".join(
             f"fold {jobs[i].fold} epoch {(ticks[i] - 1) // jobs[i].steps_per_epoch + 1}/{jobs[i].settings.epochs}"
             for i in active
         )
-        bar(sum(ticks.values()), note)
+        bar(sum(totals[i] for i in finished) + sum(ticks[i] for i in active), note)
 
     return report
 

@@ -57,7 +57,7 @@ def run_processes(
     *,
     names: Sequence[str],
     workers: int,
-    on_tick: Callable[[dict[int, int]], None],
+    on_tick: Callable[[dict[int, int], set[int]], None],
 ) -> list[Any]:
     """Run `function(job, tick=...)` for each job, each in a fresh process, at most `workers` at a time.
 
@@ -66,7 +66,8 @@ def run_processes(
     function : module-level function; its result and the job are pickled
     jobs, names : one each; a name stands in the message when a process dies
     workers : processes at a time
-    on_tick : called at least every half second with the latest tick of each job that has reported
+    on_tick : called at least every half second with the latest tick of each job that has reported, and the jobs
+        that are done
 
     Returns
     -------
@@ -80,6 +81,7 @@ def run_processes(
     """
     results: list[Any] = [None] * len(jobs)
     ticks: dict[int, int] = {}
+    finished: set[int] = set()
     waiting = list(range(len(jobs)))
     running: dict[Connection, tuple[int, Any]] = {}
     try:
@@ -110,9 +112,10 @@ def run_processes(
                     ticks[i] = value
                 else:
                     results[i] = value
+                    finished.add(i)
                     process.join()
                     del running[ready]
-            on_tick(ticks)
+            on_tick(ticks, finished)
     finally:
         for _, process in running.values():
             process.terminate()

@@ -56,6 +56,7 @@ def test_progress_says_how_long(run):
     assert all(0 <= done <= total for done, total, _ in reports)
     done = [d for d, _, _ in training]
     assert done == sorted(done)
+    assert training[-1][0] == training[-1][1]
 
 
 def test_predictions_keep_the_contract(predictions, run, cohort_and_store):
