@@ -43,7 +43,15 @@ def roc_curves(curves: pd.DataFrame, aucs: pd.DataFrame, *, title: str = "", ax:
     )
     ax.set_aspect("equal")
     ax.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.2), title="AUC [95 % CI] (positive/all)", title_fontsize=8
+        loc="lower right",
+        title="AUC [95 % CI] (positive/all)",
+        fontsize=7,
+        title_fontsize=7,
+        frameon=True,
+        framealpha=0.85,
+        edgecolor="none",
+        alignment="right",
+        borderpad=0.2,
     )
     return ax
 
@@ -61,7 +69,7 @@ def roc_panels(curves: pd.DataFrame, aucs: pd.DataFrame, *, by: str = "panel") -
     order = list(dict.fromkeys(panel_of_auc))
     columns = min(len(order), 2)
     figure, axes = plt.subplots(-(-len(order) // columns), columns, squeeze=False, layout="constrained",
-                                figsize=(WIDTH, 4.6 * -(-len(order) // columns)))  # fmt: skip
+                                figsize=(WIDTH, 3.6 * -(-len(order) // columns)))  # fmt: skip
     for ax, name in zip(axes.flat, order, strict=False):
         roc_curves(
             curves[panel_of_curve == name],
