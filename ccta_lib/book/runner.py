@@ -30,6 +30,8 @@ CHAPTERS = (
     "cohort", "training", "discrimination", "subgroups", "severity", "calibration", "time-to-infarction",
     "decision-curves", "explainability", "paper",
 )  # fmt: skip
+# A kernel logs the interrupt that comes before every shutdown as an error; its real errors reach us as cells.
+QUIET = ["--IPKernelApp.log_level=CRITICAL"]
 START_TIMEOUT = 300  # seconds a kernel may take to start on a busy machine
 CELL_TIMEOUT = 1800  # seconds; a chapter's cell that runs longer has hung
 # What a chapter's result depends on besides its own text: everything it can import but the command line.
@@ -231,7 +233,7 @@ def _run_notebook(source: ChapterSource, values: dict[str, Any], executed: Path)
         try:
             papermill.execute_notebook(
                 text, result, parameters=values, kernel_name="python3", progress_bar=False, cwd=str(executed),
-                execution_timeout=CELL_TIMEOUT, start_timeout=START_TIMEOUT, config=sockets,
+                execution_timeout=CELL_TIMEOUT, start_timeout=START_TIMEOUT, config=sockets, extra_arguments=QUIET,
             )  # fmt: skip
         except PapermillExecutionError as error:
             line = next((s for s in error.source.splitlines() if s.strip()), "")
