@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from ccta_lib import __version__
-from ccta_lib.book.banner import BANNERS
+from ccta_lib.banner import BANNERS
 
 run = json.loads((Path(os.environ["CCTA_RUN"]) / "run.json").read_text(encoding="utf-8"))
 lead, rest = BANNERS[run["data_kind"]]

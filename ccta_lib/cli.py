@@ -63,7 +63,7 @@ def _profile(name: str, seed: int | None) -> Profile:
 
 
 def _end_with_banner(run_dir: Path) -> None:
-    from ccta_lib.book.banner import banner_text
+    from ccta_lib.banner import banner_text
     from ccta_lib.book.provenance import RunRecord
 
     click.echo(banner_text(RunRecord(run_dir).values["data_kind"]))
@@ -169,7 +169,7 @@ def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null:
       ccta simulate --profile full --seed 7 --out cohorts/seven
       ccta simulate --ceiling --out ceiling
     """
-    from ccta_lib.book.banner import banner_text
+    from ccta_lib.banner import banner_text
     from ccta_lib.simulate import CohortSizes, simulate_cohort
 
     if ceiling:
@@ -209,7 +209,7 @@ def pretrain(out: Path, workers: int, **settings: int | None) -> None:
     Example:
       ccta pretrain --out weights
     """
-    from ccta_lib.book.banner import banner_text
+    from ccta_lib.banner import banner_text
     from ccta_lib.training import pretrain as make
 
     given: dict[str, Any] = {

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ccta_lib.book.banner import CAPTION_START, MARKS
+from ccta_lib.banner import CAPTION_START, MARKS
 from ccta_lib.book.locate import find_run
 from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path

@@ -12,7 +12,7 @@ from typing import Any
 
 import nbformat
 
-from ccta_lib.book.banner import banner_text
+from ccta_lib.banner import banner_text
 from ccta_lib.book.chapter import pipe_table
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.provenance import RunRecord, code_hash, versions

@@ -46,7 +46,7 @@ LIBRARY = (
     "simulate",
     "book/chapter.py",
     "book/show.py",
-    "book/banner.py",
+    "banner.py",
 )
 
 

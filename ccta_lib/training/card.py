@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
+from ccta_lib.banner import BANNERS
 from ccta_lib.model.contract import InputContract
 from ccta_lib.model.net1d import Net1DConfig
 
-if TYPE_CHECKING:
-    from ccta_lib.training.pretraining import StageResult
 
-BANNER = (
-    "**Simulated patients.** Every ECG, report, stenosis and infarction was drawn by a program whose difficulty was "
-    "set so that accuracy falls near the published values. Nothing here is evidence that ECGs reveal coronary "
-    "stenosis, that the paper is right or wrong, or that a threshold is safe. Not for clinical use."
-)
+@dataclass(frozen=True)
+class StageResult:
+    """One stage of pretraining: its name, ECGs, epochs, and the held-out AUC of each task."""
+
+    stage: str
+    n: int
+    epochs: int
+    aucs: dict[str, float]
 
 
 def model_card(
@@ -32,7 +34,7 @@ def model_card(
     lines = [
         "# Nano Net1D, pretrained on simulated ECGs",
         "",
-        f"> {BANNER}",
+        "> **{}** {}".format(*BANNERS["simulated"]),
         "",
         "**Its output on a person is meaningless.** The network has seen simulated ECGs only, of simulated diseases.",
         "",

@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from ccta_lib.model.net1d import NANO_CONFIG, Net1D, Net1DConfig
 from ccta_lib.simulate import PRETRAINING_TASKS, simulate_pretraining
 from ccta_lib.simulate.pretraining import Stage
 from ccta_lib.training.augmentation import augment
-from ccta_lib.training.card import model_card
+from ccta_lib.training.card import StageResult, model_card
 from ccta_lib.training.loop import derive_seed, score, vessel_aucs
 from ccta_lib.training.schedule import rate_factor
 from ccta_lib.training.workers import Progress, TimeLeft, check_workers
@@ -37,16 +37,6 @@ AUGMENTATION_STRENGTH = 0.5
 PEAK_RATE: dict[str, float] = {"findings": 4e-3, "infarction": 1e-3}
 # The second stage narrows the network to its two tasks; a quarter of the ECGs and epochs is enough for that.
 SECOND_STAGE_SHARE = 0.25
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """One stage of pretraining: its name, ECGs, epochs, and the held-out AUC of each task."""
-
-    stage: str
-    n: int
-    epochs: int
-    aucs: dict[str, float]
 
 
 def pretrain(
