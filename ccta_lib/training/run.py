@@ -271,7 +271,10 @@ def _log(records: list[dict[str, Any]]) -> pd.DataFrame:
         for rule, epoch in record["chosen_epoch"].items():
             frame[f"chosen_{rule}"] = frame["epoch"] == epoch
         frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
+    log = pd.concat(frames, ignore_index=True)
+    # A fold that a killed run had finished comes from JSON with its keys sorted: the order is settled here.
+    first = ["fold", "epoch", "step", "learning_rate"]
+    return log[[*first, *sorted(set(log.columns) - set(first))]]
 
 
 def _record(

@@ -16,6 +16,7 @@ from ccta_lib.schema import VESSELS, read_predictions
 from ccta_lib.training import TrainingRun, TrainingSettings, predict, train
 from ccta_lib.training.folds import label_matrix, patient_folds
 from ccta_lib.training.loop import vessel_aucs
+from ccta_lib.training.run import _log
 
 SETTINGS = TrainingSettings(init="scratch", epochs=2, batch_size=8, learning_rate=3e-3, n_folds=3)
 COLUMNS = [v.prob_column for v in VESSELS]
@@ -130,6 +131,13 @@ def test_refusals(cohort_and_store, tmp_path):
         predict(cohort, store, tmp_path)
     with pytest.raises(InputError, match="workers is 0"):
         train(cohort, store, tmp_path, SETTINGS, seed=1, workers=0)
+
+
+def test_the_log_does_not_tell_which_folds_were_resumed(run):
+    records = [read_json(run[0].folder / "folds" / f"fold{k}" / "record.json") for k in range(3)]
+    turned = [r | {"log": [dict(reversed(row.items())) for row in r["log"]]} for r in records]
+    pd.testing.assert_frame_equal(_log(turned), run[0].log)
+    pd.testing.assert_frame_equal(_log([turned[0], *records[1:]]), run[0].log)
 
 
 KILL = """
