@@ -144,10 +144,9 @@ def _read_recordings(cohort: Path, run_dir: Path, record: RunRecord, report: Pro
         store_dir.symlink_to(store.path.resolve(), target_is_directory=True)
     if not record.is_done("cohort", store.key):
         seconds = round(time.perf_counter() - start, 2)
-        with record.stage(
+        record.finish_stage(
             "cohort", store.key, table=cohort.name, sha256=sha256_file(cohort), seconds=seconds
-        ):
-            pass
+        )
 
 
 def train_and_predict(

@@ -108,9 +108,10 @@ class RunRecord:
         record: dict[str, Any] = dict(details)
         yield record
         record.setdefault("seconds", round(time.perf_counter() - start, 2))
-        record |= {
-            "key": key,
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        }
-        self.values["stages"][name] = record
+        self.finish_stage(name, key, **record)
+
+    def finish_stage(self, name: str, key: str, **details: Any) -> None:
+        """Record a stage that has succeeded."""
+        finished = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        self.values["stages"][name] = details | {"key": key, "finished": finished}
         self.update(versions=versions(), commit=git_commit(), hardware=hardware(), command=sys.argv[1:])

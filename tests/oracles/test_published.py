@@ -33,7 +33,7 @@ from ccta_lib.evaluation import (
 def dcurves_table(name: str) -> pd.DataFrame:
     found = importlib.util.find_spec("dcurves")
     if found is None or found.origin is None:
-        pytest.skip("dcurves is not installed (extra test)")
+        pytest.skip("dcurves is not installed (extra bench)")
     return pd.read_csv(Path(found.origin).parent / "data" / name, float_precision="round_trip")
 
 
