@@ -241,19 +241,7 @@ def threshold_table(
             rows += [part.row(rate, note=NO_LABEL, threshold=cut) for rate in RATES]
             continue
         point = operating_points(part.y, part.p, cut, groups=part.patients, level=level).iloc[0]
+        rows += part.rate_rows(point, threshold=cut)
         counts: dict[str, Any] = {"threshold": cut} | {k: int(point[k]) for k in ("tp", "fp", "fn", "tn")}
-        for rate in RATES:
-            undefined = "" if np.isfinite(point[rate]) else "no row in its denominator"
-            rows.append(
-                part.row(
-                    rate,
-                    point[rate],
-                    point[f"{rate}_low"],
-                    point[f"{rate}_high"],
-                    method="Wilson, patient-clustered",
-                    note=undefined,
-                    **counts,
-                )
-            )
         rows.append(part.row("npv without a model", 1 - part.y.mean(), method="1 - prevalence", **counts))
     return tidy(rows)

@@ -278,21 +278,6 @@ def opportunistic_table(
         )
         table = operating_points(part.y, part.p, found, groups=part.patients, level=level)
         for number, point in enumerate(table.to_dict("records"), start=1):
-            counts: dict[str, Any] = {k: int(point[k]) for k in ("tp", "fp", "fn", "tn")}
-            for rate in RATES:
-                why = note if np.isfinite(point[rate]) else "no row in its denominator"
-                rows.append(
-                    part.row(
-                        rate,
-                        point[rate],
-                        point[f"{rate}_low"],
-                        point[f"{rate}_high"],
-                        method="Wilson, patient-clustered",
-                        note=why,
-                        threshold=point["threshold"],
-                        point=number,
-                        **counts,
-                    )
-                )
+            rows += part.rate_rows(point, note=note, threshold=point["threshold"], point=number)
     out = tidy(rows)
     return out[[*COLUMNS, *[c for c in out if c not in COLUMNS]]]

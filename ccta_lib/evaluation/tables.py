@@ -11,6 +11,7 @@ import pandas as pd
 
 from ccta_lib.errors import ParameterError
 from ccta_lib.evaluation.aggregate import aggregate, labelled
+from ccta_lib.evaluation.rates import RATES
 from ccta_lib.evaluation.results import NAN, Interval
 from ccta_lib.schema import COHORTS, VESSELS, Vessel
 
@@ -122,6 +123,23 @@ class Slice:
             note=interval.note,
             **more,
         )
+
+    def rate_rows(self, point: Any, /, *, note: str = "", **more: Any) -> list[dict[str, Any]]:
+        """Return the rows of one operating point's rates (`rates.operating_points`), with its counts."""
+        counts = {k: int(point[k]) for k in ("tp", "fp", "fn", "tn")}
+        return [
+            self.row(
+                rate,
+                point[rate],
+                point[f"{rate}_low"],
+                point[f"{rate}_high"],
+                method="Wilson, patient-clustered",
+                note=note if np.isfinite(point[rate]) else "no row in its denominator",
+                **more,
+                **counts,
+            )
+            for rate in RATES
+        ]
 
 
 def slices(
