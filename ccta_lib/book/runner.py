@@ -27,7 +27,7 @@ from ccta_lib.files import atomic_path, sha256_file, sha256_json
 from ccta_lib.progress import Progress
 
 CHAPTERS = (
-    "cohort", "training", "discrimination", "subgroups", "severity", "calibration", "time-to-infarction",
+    "exports", "cohort", "training", "discrimination", "subgroups", "severity", "calibration", "time-to-infarction",
     "decision-curves", "explainability", "paper",
 )  # fmt: skip
 # A kernel logs the interrupt that comes before every shutdown as an error; its real errors reach us as cells.
