@@ -22,11 +22,11 @@ from ccta_lib.files import atomic_path, read_json, write_json
 from ccta_lib.model.checkpoint import save_weights
 from ccta_lib.model.net1d import Net1D
 from ccta_lib.schema import VESSELS
-from ccta_lib.training import objective
 from ccta_lib.training.augmentation import augment, augmentation_strength
 from ccta_lib.training.network import build_network
 from ccta_lib.training.schedule import rate_factor
 from ccta_lib.training.settings import TrainingSettings
+from ccta_lib.training.step import TrainingStep
 
 MIN_PER_CLASS = 5
 SCORING_BATCH = 256
@@ -269,6 +269,7 @@ def _train_epoch(
     labelled = np.zeros(len(VESSELS))
     pairs, conflict_sum, cosine_sum, factor = 0, 0.0, 0.0, 0.0
     state.model.train()
+    step_of = TrainingStep(state.model, state.log_variance, state.optimizer, settings)
     for i in range(job.steps_per_epoch):
         step = epoch * job.steps_per_epoch + i
         factor = rate_factor(
@@ -284,9 +285,9 @@ def _train_epoch(
         x, y = torch.from_numpy(signals[rows]), torch.from_numpy(job.targets[rows]).float()
         if settings.augmentation:
             x, y = torch.cat([x, augment(x, strength, generator=generator)]), torch.cat([y, y])
-        batch_losses, conflict = _step(state, x, y, settings, generator)
-        known = (~y.isnan()).sum(0).numpy()
-        losses += np.where(known > 0, batch_losses, 0.0) * known
+        batch_losses, count, conflict = step_of(x, y, generator=generator)
+        known = count.numpy()
+        losses += np.where(known > 0, batch_losses.numpy(), 0.0) * known
         labelled += known
         if conflict is not None and conflict.pairs:
             pairs += conflict.pairs
@@ -315,40 +316,6 @@ def _train_epoch(
         "conflict_share": conflict_sum / pairs if pairs else math.nan,
         "mean_cosine": cosine_sum / pairs if pairs else math.nan,
     }
-
-
-def _step(
-    state: _State, x: Tensor, y: Tensor, settings: TrainingSettings, generator: torch.Generator
-) -> tuple[np.ndarray, objective.Conflicts | None]:
-    """Take one optimiser step and return the vessels' losses and how their gradients conflicted."""
-    model = state.model
-    features = model.features(x)
-    losses = objective.vessel_losses(model.dense(features), y)
-    if settings.uncertainty == "equal":
-        terms = losses.nan_to_num()
-    else:
-        form = settings.uncertainty
-        terms = objective.uncertainty_weighted(losses, state.log_variance.detach() / 2, form=form)
-        sigma_terms = objective.uncertainty_weighted(losses.detach(), state.log_variance / 2, form=form)
-        (state.log_variance.grad,) = torch.autograd.grad(sigma_terms.sum(), [state.log_variance])
-    trunk, head = model.trunk_parameters(), list(model.dense.parameters())
-    # A task's rows of the head are its own: nothing to project, the plain gradient is each task's.
-    for parameter, gradient in zip(
-        head, torch.autograd.grad(terms.sum(), head, retain_graph=True), strict=True
-    ):
-        parameter.grad = gradient
-    conflict = None
-    if settings.pcgrad:
-        gradients = objective.flat_gradients(terms, trunk)
-        gram = gradients @ gradients.T
-        conflict = objective.conflicts(gram)
-        coefficients = objective.pcgrad_coefficients(gram, generator=generator)
-        objective.assign_gradient(coefficients.sum(0).to(gradients) @ gradients, trunk)
-    else:
-        for parameter, gradient in zip(trunk, torch.autograd.grad(terms.sum(), trunk), strict=True):
-            parameter.grad = gradient
-    state.optimizer.step()
-    return losses.detach().double().numpy(), conflict
 
 
 def _record(state: _State, job: FoldJob, macro_vessels: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -78,28 +78,32 @@ def uncertainty_weighted(losses: Tensor, log_sigma: Tensor, *, form: str = "pape
     return terms.where(present, terms.new_zeros(()))
 
 
-def flat_gradients(outputs: Tensor, parameters: Sequence[Tensor]) -> Tensor:
-    """Return the gradient of each output with respect to all parameters, one row per output.
+def pull_back(outputs: Tensor, cotangents: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    """Pull cotangents at `outputs` back to all parameters, one row per cotangent.
 
     Parameters
     ----------
-    outputs : Tensor, shape (tasks,)
-        Differentiable scalars; their graph is kept.
+    outputs : Tensor that depends on the parameters; its graph is used up
+    cotangents : Tensor, shape (k, *outputs.shape)
     parameters : tensors the outputs depend on
 
     Returns
     -------
-    Tensor, shape (tasks, parameters)
+    Tensor, shape (k, parameters)
     """
-    rows = []
-    for output in outputs:
-        gradients = torch.autograd.grad(output, parameters, retain_graph=True, materialize_grads=True)
-        rows.append(torch.cat([g.reshape(-1) for g in gradients]))
-    return torch.stack(rows)
+    sizes = [p.numel() for p in parameters]
+    rows = outputs.new_empty(len(cotangents), sum(sizes))
+    for i, (row, cotangent) in enumerate(zip(rows, cotangents, strict=True)):
+        gradients = torch.autograd.grad(
+            outputs, parameters, cotangent, retain_graph=i + 1 < len(cotangents), materialize_grads=True
+        )
+        for part, gradient in zip(row.split(sizes), gradients, strict=True):
+            part.copy_(gradient.reshape(-1))
+    return rows
 
 
 def assign_gradient(gradient: Tensor, parameters: Sequence[Tensor]) -> None:
-    """Write a flat gradient into the parameters' `.grad`, in the order of `flat_gradients`."""
+    """Write a flat gradient into the parameters' `.grad`, in the order of `pull_back`."""
     offset = 0
     for parameter in parameters:
         parameter.grad = gradient[offset : offset + parameter.numel()].view_as(parameter)

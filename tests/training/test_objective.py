@@ -11,9 +11,9 @@ from ccta_lib.errors import ParameterError
 from ccta_lib.training.objective import (
     assign_gradient,
     conflicts,
-    flat_gradients,
     pcgrad,
     pcgrad_coefficients,
+    pull_back,
     uncertainty_weighted,
     vessel_losses,
 )
@@ -165,13 +165,13 @@ def test_task_without_labels_adds_nothing():
     assert torch.isfinite(losses.grad).all()
 
 
-def test_flat_gradients_and_back():
+def test_pull_back_and_assign():
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
-    outputs = net(torch.randn(5, 3)).pow(2).mean(0)
-    parameters = list(net.parameters())
-    rows = flat_gradients(outputs, parameters)
-    outputs[1].backward()
+    x, parameters = torch.randn(5, 3), list(net.parameters())
+    cotangents = torch.randn(3, 5, 2)
+    rows = pull_back(net(x), cotangents, parameters)
+    (net(x) * cotangents[1]).sum().backward()
     expected = torch.cat([p.grad.reshape(-1) for p in parameters])
     assert torch.allclose(rows[1], expected)
     assign_gradient(rows[0], parameters)
