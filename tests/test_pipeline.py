@@ -163,3 +163,35 @@ def test_real_ecgs_run_through_the_same_chapters(tmp_path: Path, reference_data:
     assert np.isnan(aucs.loc[("all", "LM"), "estimate"])
     assert aucs.loc[("all", "LM"), "note"]
     assert set(aucs["data_kind"]) == {"real_proxy"}
+
+
+@pytest.mark.slow
+def test_a_sweep_makes_a_page_per_setting_and_one_that_compares(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx")
+    rng = np.random.default_rng(3)
+    n = 160
+    table = pd.DataFrame(
+        {"ecg_id": [f"e{i}" for i in range(n)], "patient_id": [f"p{i // 2}" for i in range(n)]}
+    )
+    for vessel in VESSELS:
+        table[vessel.grade_column] = np.repeat(np.where(rng.random(n // 2) < 0.4, "severe", "mild"), 2)
+        table[vessel.prob_column] = rng.uniform(size=n)
+    write_table(table, tmp_path / "given" / "predictions.csv")
+    take_predictions(tmp_path / "given" / "predictions.csv", tmp_path / "run")
+    done = ccta("run", "discrimination", "--run", "run", "--sweep", "n_boot", "20", "30", "-p", "units", '["ecg"]',
+                cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    pages = tmp_path / "run" / "html" / "chapters"
+    text = (pages / "discrimination--sweep.html").read_text()
+    assert "n_boot = 20" in text
+    assert "n_boot = 30" in text
+    for name in ("discrimination--n_boot-20", "discrimination--n_boot-30"):
+        assert (pages / f"{name}.html").is_file()
+        assert (tmp_path / "run" / "tables" / name / "levels.csv").is_file()
+    again = ccta("run", "discrimination", "--run", "run", "--sweep", "level", "0.9", "0.8", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert not (tmp_path / "run" / "tables" / "discrimination--n_boot-20").exists()
+    wrong = ccta("run", "discrimination", "--run", "run", "--sweep", "n_boot", "20", "many", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "n_boot" in wrong.stderr
+    assert "many" in wrong.stderr

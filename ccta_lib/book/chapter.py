@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import html
 import io
+import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,15 +40,32 @@ INPUTS = {
 }
 
 
+# Set by the runner: a variant of a chapter leaves its tables and figures under a name of its own.
+RUN_AS = "CCTA_RUN_AS"
+
+
 @dataclass(frozen=True)
 class Shown:
-    """A table or figure as the notebook shows it (HTML) and as the book sets it (MyST)."""
+    """A table or figure as the notebook shows it (HTML) and as the book sets it (MyST).
+
+    Attributes
+    ----------
+    html, myst : str
+        The two forms.
+    facts : dict of str
+        What the chapter knows about the origin of the thing (`label`, `caption`, `csv`, `paper`); it travels as
+        metadata of the notebook's output, and the renderer completes it from the run's record.
+    """
 
     html: str
     myst: str
+    facts: dict[str, str] = field(default_factory=dict)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/html": self.html, "text/markdown": self.myst, "text/plain": ""}
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        data = {"text/html": self.html, "text/markdown": self.myst, "text/plain": ""}
+        return data, {"ccta": self.facts} if self.facts else {}
 
 
 class Chapter:
@@ -65,7 +83,8 @@ class Chapter:
     """
 
     def __init__(self, name: str, run_dir: str = "") -> None:
-        self.name = name
+        run_as = os.environ.get(RUN_AS, "")
+        self.name = run_as if run_as.startswith(f"{name}--") else name
         self.run_dir = find_run(run_dir)
         apply_style()
 
@@ -110,6 +129,7 @@ class Chapter:
         *,
         shown: pd.DataFrame | None = None,
         index: bool = False,
+        paper: str = "",
     ) -> Shown:
         """Save a table and show it.
 
@@ -120,20 +140,28 @@ class Chapter:
         caption : MyST text; "Simulated:" is put before it where that is so
         shown : what is displayed, if it differs from what is saved; columns without any entry are left out
         index : show the index as the first column
+        paper : the paper's counterpart, for example "Table 1"; empty where it has none
         """
         self.save_table(table, name)
         frame = table if shown is None else shown
         frame = (frame.reset_index() if index else frame).map(_cell)
         frame = frame.loc[:, ~frame.isin(["", "–"]).all()]
         caption = CAPTION_START[self.data_kind] + caption
-        link = f"{{download}}`CSV <../tables/{self.name}/{name}.csv>`"
         label = f"tab-{self.name}-{name}"
-        myst = f":::{{table}} {_one_line(caption)} {link}\n:name: {label}\n\n{pipe_table(frame)}\n:::\n"
+        myst = f":::{{table}} {_one_line(caption)}\n:name: {label}\n\n{pipe_table(frame)}\n:::\n"
         body = frame.to_html(index=False, escape=True, border=0)
-        return Shown(f"<div><p>{html.escape(caption)}</p>{body}</div>", myst)
+        return Shown(f"<div><p>{html.escape(caption)}</p>{body}</div>", myst,
+                     _facts(label, caption, f"{name}.csv", paper))  # fmt: skip
 
     def figure(
-        self, figure: Figure, name: str, caption: str, *, alt: str, data: pd.DataFrame | None = None
+        self,
+        figure: Figure,
+        name: str,
+        caption: str,
+        *,
+        alt: str,
+        data: pd.DataFrame | None = None,
+        paper: str = "",
     ) -> Shown:
         """Save a figure as SVG, PDF and PNG, mark the origin of its patients in it, and show it.
 
@@ -144,6 +172,7 @@ class Chapter:
         caption : MyST text
         alt : what the figure shows, for a reader who cannot see it
         data : the numbers drawn, saved as CSV
+        paper : the paper's counterpart, for example "Figure 1"; empty where it has none
         """
         if MARKS[self.data_kind]:
             mark(figure, MARKS[self.data_kind])
@@ -158,22 +187,27 @@ class Chapter:
         preview = io.BytesIO()
         figure.savefig(preview, format="png", dpi=110, metadata={"Software": None})
         plt.close(figure)
-        link = ""
         if data is not None:
             self.save_table(data, f"figure_{name}")
-            link = f" {{download}}`CSV <../tables/{self.name}/figure_{name}.csv>`"
         caption = CAPTION_START[self.data_kind] + _one_line(caption)
         # The star lets Sphinx take the SVG for HTML and the PDF for LaTeX.
-        options = f":name: fig-{self.name}-{name}\n:alt: {_one_line(alt)}"
-        myst = f":::{{figure}} ../figures/{self.name}/{name}.*\n{options}\n\n{caption}{link}\n:::\n"
+        label = f"fig-{self.name}-{name}"
+        options = f":name: {label}\n:alt: {_one_line(alt)}"
+        myst = f":::{{figure}} ../figures/{self.name}/{name}.*\n{options}\n\n{caption}\n:::\n"
         image = base64.b64encode(preview.getvalue()).decode()
         return Shown(f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{image}">'
-                     f"<figcaption>{html.escape(caption)}</figcaption></figure>", myst)  # fmt: skip
+                     f"<figcaption>{html.escape(caption)}</figcaption></figure>", myst,
+                     _facts(label, caption, "" if data is None else f"figure_{name}.csv", paper))  # fmt: skip
+
 
 
 def sentence(text: str) -> Shown:
     """Show computed prose, MyST text, as part of the page."""
     return Shown(f"<p>{html.escape(text)}</p>", text)
+
+
+def _facts(label: str, caption: str, csv: str, paper: str) -> dict[str, str]:
+    return {"label": label, "caption": _one_line(caption), "csv": csv, "paper": paper}
 
 
 def _one_line(text: str) -> str:

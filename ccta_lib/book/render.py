@@ -17,6 +17,7 @@ from ccta_lib.book.chapter import pipe_table
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.provenance import RunRecord, code_hash, versions
 from ccta_lib.book.runner import chapter_names, not_available, read_chapter
+from ccta_lib.book.sweep import comparison_name
 from ccta_lib.errors import ChapterError, MissingExtraError
 from ccta_lib.files import sha256_file, sha256_json
 from ccta_lib.schema import COHORTS
@@ -32,7 +33,8 @@ def render(run_dir: Path) -> Path:
     """
     record = RunRecord(run_dir)
     index = run_dir / "html" / "index.html"
-    key = sha256_json([_hashes(book_folder(), "data"), _hashes(run_dir / "executed"), record.values["stages"],
+    key = sha256_json([_hashes(book_folder(), "data"), _hashes(run_dir / "executed"),
+                       _hashes(run_dir / "sweeps"), record.values["stages"],
                        code_hash("book"), versions()])  # fmt: skip
     if record.values.get("html_key") == key and index.is_file():
         return index
@@ -44,21 +46,34 @@ def render(run_dir: Path) -> Path:
     (source / "chapters").mkdir()
     for name in chapter_names():
         _place_chapter(name, run_dir, source / "chapters")
+    _place_sweeps(run_dir, record.values.get("sweeps", {}), source)
     for folder in ("figures", "tables"):
         if (run_dir / folder).is_dir():
             shutil.copytree(run_dir / folder, source / folder)
     _write_generated(source / "_generated", record.values)
     shutil.copy2(_mathjax(), source / "_static" / "mathjax.js")
+    build_pages(source, run_dir / "html", run_dir)
+    record.update(html_key=key)
+    return index
+
+
+def build_pages(source: Path, out: Path, run_dir: Path) -> None:
+    """Build a folder of pages as HTML with the book's Sphinx settings; what lay in `out` before is replaced.
+
+    Raises
+    ------
+    ChapterError
+        If Sphinx reports any warning or error; the lines are in the message.
+    """
+    doctrees = out.with_name("doctrees")
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "-n", "--keep-going", "-q", "-d",
-               str(run_dir / "doctrees"), str(source), str(run_dir / "html")]  # fmt: skip
+               str(doctrees), str(source), str(out)]  # fmt: skip
     environment = os.environ | {"CCTA_RUN": str(run_dir.resolve()), "PYTHONHASHSEED": "0"}
-    shutil.rmtree(run_dir / "doctrees", ignore_errors=True)
-    shutil.rmtree(run_dir / "html", ignore_errors=True)
+    shutil.rmtree(doctrees, ignore_errors=True)
+    shutil.rmtree(out, ignore_errors=True)
     built = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if built.returncode:
         raise ChapterError(f"rendering {source} failed:\n{(built.stderr or built.stdout).strip()}")
-    record.update(html_key=key)
-    return index
 
 
 def _mathjax() -> Path:
@@ -86,9 +101,29 @@ def _place_chapter(name: str, run_dir: Path, folder: Path) -> None:
     nbformat.write(notebook, folder / f"{name}.ipynb")
 
 
+def _place_sweeps(run_dir: Path, sweeps: dict[str, list[dict[str, str]]], source: Path) -> None:
+    """Lay the pages of sweeps among the chapters, and their table of contents into `_generated`."""
+    pages = []
+    for chapter, variants in sweeps.items():
+        comparison = comparison_name(chapter)
+        shutil.copy2(run_dir / "sweeps" / f"{comparison}.md", source / "chapters")
+        pages += [comparison, *(v["name"] for v in variants)]
+        for variant in variants:
+            notebook = nbformat.read(run_dir / "executed" / f"{variant['name']}.ipynb", as_version=4)
+            first = notebook.cells[0]
+            title, _, text = first.source.partition("\n")
+            first.source = f"{title}: {variant['label']}\n{text}"
+            nbformat.write(notebook, source / "chapters" / f"{variant['name']}.ipynb")
+    toctree = "\n".join(
+        ["```{toctree}", ":hidden:", ":caption: Sweeps", "", *(f"chapters/{p}" for p in pages), "```"]
+    )
+    (source / "_generated").mkdir(exist_ok=True)
+    (source / "_generated" / "sweeps.md").write_text(f"{toctree}\n" if pages else "", encoding="utf-8")
+
+
 def _write_generated(folder: Path, run: dict[str, Any]) -> None:
     """Write the page parts that state what this run is: text and record cannot disagree."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     origin = run.get("origin", {})
     facts = {
         "Patients": {

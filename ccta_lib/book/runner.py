@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ccta_lib.book.chapter import INPUTS
+from ccta_lib.book.chapter import INPUTS, RUN_AS
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.parameters import Parameter, check_parameters, read_parameters
 from ccta_lib.book.provenance import RunRecord, code_hash, versions
@@ -30,6 +30,8 @@ CHAPTERS = (
     "exports", "cohort", "training", "discrimination", "subgroups", "severity", "calibration", "time-to-infarction",
     "decision-curves", "explainability", "paper",
 )  # fmt: skip
+# Between a chapter's name and what is special about this run of it: `discrimination--n_boot-500`.
+VARIANT = "--"
 # A kernel logs the interrupt that comes before every shutdown as an error; its real errors reach us as cells.
 QUIET = ["--IPKernelApp.log_level=CRITICAL"]
 START_TIMEOUT = 300  # seconds a kernel may take to start on a busy machine
@@ -72,7 +74,7 @@ def chapter_names() -> list[str]:
 
 
 def read_chapter(name: str) -> ChapterSource:
-    """Read a chapter's MyST text.
+    """Read a chapter's MyST text; a variant, `discrimination--n_boot-500`, has the text of its chapter.
 
     Raises
     ------
@@ -81,15 +83,16 @@ def read_chapter(name: str) -> ChapterSource:
     MissingExtraError
         If the packages of the extra `book` are not installed.
     """
-    if name not in chapter_names():
-        raise InputError(f"no chapter {name!r}; there are {', '.join(chapter_names())}")
+    chapter = name.partition(VARIANT)[0]
+    if chapter not in chapter_names():
+        raise InputError(f"no chapter {chapter!r}; there are {', '.join(chapter_names())}")
     try:
         import jupytext
     except ImportError as error:
         raise MissingExtraError(
             "running a chapter needs the extra `book`: pip install 'ccta-lib[book]'"
         ) from error
-    path = book_folder() / "chapters" / f"{name}.md"
+    path = book_folder() / "chapters" / f"{chapter}.md"
     notebook = jupytext.read(path, fmt="md:myst")
     cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
     if len(cells) != 1:
@@ -105,7 +108,7 @@ def read_chapter(name: str) -> ChapterSource:
     }
     return ChapterSource(
         name, path, title, tuple(header.get("requires", ["predictions"])), tuple(header.get("uses", [])),
-        read_parameters(cells[0].source, chapter=name), notebook,
+        read_parameters(cells[0].source, chapter=chapter), notebook,
     )  # fmt: skip
 
 
@@ -222,7 +225,7 @@ def _run_notebook(source: ChapterSource, values: dict[str, Any], executed: Path)
     logging.getLogger("papermill").setLevel(logging.ERROR)
     executed.mkdir(parents=True, exist_ok=True)
     # Matplotlib and OpenMP threads of two kernels would fight for two cores.
-    os.environ |= {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    os.environ |= {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", RUN_AS: source.name}
     # A unix socket's path must stay under some hundred characters, so the kernels meet in a short folder.
     with tempfile.TemporaryDirectory(prefix="ccta") as short:
         os.environ["JUPYTER_RUNTIME_DIR"] = short

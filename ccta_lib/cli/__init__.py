@@ -47,6 +47,7 @@ def cli() -> None:
 for verb in (
     book.book,
     book.run,
+    book.compare,
     simulate.simulate,
     networks.pretrain,
     networks.train,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ def book(
 
 
 class ChapterCommand(click.Command):
-    """`ccta run CHAPTER --help` lists the chapter's own parameters."""
+    """`ccta run CHAPTER --help` lists the chapter's own parameters; `--sweep NAME VALUE...` takes many values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Show the chapter's help when a chapter is named before --help."""
@@ -66,7 +68,22 @@ class ChapterCommand(click.Command):
             for p in source.parameters.values():
                 click.echo(f"  {p.name}: {p.annotation} = {p.default!r}\n      {p.meaning}")
             ctx.exit()
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, _join_sweeps(args))
+
+
+def _join_sweeps(args: list[str]) -> list[str]:
+    """Turn `--sweep NAME V1 V2 ...` into `--sweep NAME VALUES`, which click can take; VALUES is a JSON list of text."""
+    joined, rest = [], list(args)
+    while rest:
+        word = rest.pop(0)
+        joined.append(word)
+        if word == "--sweep" and rest:
+            joined.append(rest.pop(0))
+            values = []
+            while rest and not re.match(r"-[A-Za-z-]", rest[0]):  # -1 is a value, -p an option
+                values.append(rest.pop(0))
+            joined.append(json.dumps(values))
+    return joined
 
 
 @click.command(cls=ChapterCommand)
@@ -74,21 +91,33 @@ class ChapterCommand(click.Command):
 @click.option(
     "-p", "given", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; lists as JSON."
 )
+@click.option("--sweep", "swept", nargs=2, multiple=True, metavar="NAME VALUE...",
+              help="Make a page per value, and one that compares them; several are combined.")  # fmt: skip
 @click.option(
     "--run", "run_dir", type=PathArgument, help="Run directory  [default: the newest, else the shipped one]"
 )
 @click.option("--out", type=PathArgument, help="Write here instead, leaving the run as it is.")
-def run(chapter: str, given: tuple[tuple[str, str], ...], run_dir: Path | None, out: Path | None) -> None:
+@workers_option
+def run(
+    chapter: str,
+    given: tuple[tuple[str, str], ...],
+    swept: tuple[tuple[str, str], ...],
+    run_dir: Path | None,
+    out: Path | None,
+    workers: int,
+) -> None:
     """Run one chapter on an existing run and print its page.
 
     \b
     Examples:
       ccta run discrimination -p n_boot 2000 -p vessels '["LAD"]'
       ccta run discrimination --help
+      ccta run calibration --sweep frac 0.4 0.6 0.8
     """
     from ccta_lib.book.locate import find_run, shipped_run
     from ccta_lib.book.render import render
     from ccta_lib.book.runner import read_chapter, run_chapters
+    from ccta_lib.book.sweep import run_sweep
     from ccta_lib.pipeline import take_predictions
 
     known = read_chapter(chapter).parameters
@@ -98,7 +127,31 @@ def run(chapter: str, given: tuple[tuple[str, str], ...], run_dir: Path | None, 
     target = out or (Path("build") / "shipped" if found == shipped_run() else found)
     if target != found:
         take_predictions(found / "predictions.parquet", target)
-    run_chapters([chapter], target, {chapter: values}, progress=TerminalProgress())
+    page = chapter
+    if swept:
+        parsed = {n: [known[n].parse(v) if n in known else v for v in json.loads(text)] for n, text in swept}
+        page = run_sweep(chapter, parsed, target, values, workers=workers, progress=TerminalProgress()).stem
+    else:
+        run_chapters([chapter], target, {chapter: values}, progress=TerminalProgress())
     render(target)
     end_with_banner(target)
-    click.echo(f"Open {target / 'html' / 'chapters' / chapter}.html")
+    click.echo(f"Open {target / 'html' / 'chapters' / page}.html")
+
+
+@click.command()
+@click.argument("a", type=PathArgument)
+@click.argument("b", type=PathArgument)
+@click.option("--out", type=PathArgument, help="Folder for tables and page  [default: build/compare-A-B]")
+def compare(a: Path, b: Path, out: Path | None) -> None:
+    """Set two runs side by side: settings, predictions on the same ECGs, and every estimate; b minus a.
+
+    \b
+    Example:
+      ccta compare build/demo build/hospital
+    """
+    from ccta_lib.book.compare_page import compare_runs
+
+    target = out or Path("build") / f"compare-{a.resolve().name}-{b.resolve().name}"
+    index = compare_runs(a, b, target)
+    end_with_banner(b)
+    click.echo(f"Open {index}")
