@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ccta_lib.errors import ParameterError
+from ccta_lib.model.convolution import max_pool, same_convolution
 
 PUBLISHED_DROPOUT = 0.5
 HEAD = "dense"
@@ -79,7 +80,11 @@ class Net1DConfig:
 
 
 class SameConv1d(nn.Module):
-    """Convolution with SAME padding, left = total // 2 (Net1D's own, not PyTorch's `padding="same"`)."""
+    """Convolution with SAME padding, left = total // 2 (Net1D's own, not PyTorch's `padding="same"`).
+
+    Samples lie before channels, (n, samples, channels): see `ccta_lib.model.convolution`. Parameters keep their
+    published names and shapes.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, groups: int = 1
@@ -88,35 +93,20 @@ class SameConv1d(nn.Module):
         self.conv = nn.Conv1d(in_channels, out_channels, kernel_size, stride=stride, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, in_channels, samples) to (n, out_channels, ceil(samples / stride))."""
-        weight, bias, groups = self.conv.weight, self.conv.bias, self.conv.groups
-        (kernel,), (stride,) = self.conv.kernel_size, self.conv.stride
-        samples = x.shape[-1]
-        total = max(0, (-(-samples // stride) - 1) * stride + kernel - samples)
-        if total:
-            x = functional.pad(x, (total // 2, total - total // 2))
-        if stride > 1 and kernel % stride == 0:
-            # The samples of each phase become channels of a convolution without stride: the same sums, whose
-            # weight gradient the CPU library computes four times faster than that of the strided form.
-            n, channels, length = x.shape
-            x = (
-                x.view(n, channels, length // stride, stride)
-                .transpose(2, 3)
-                .reshape(n, channels * stride, -1)
-            )
-            weight = weight.unflatten(2, (-1, stride)).transpose(2, 3).flatten(1, 2)
-            stride = 1
-        return functional.conv1d(x, weight, bias, stride, groups=groups)
+        """Map (n, samples, in_channels) to (n, ceil(samples / stride), out_channels)."""
+        conv = self.conv
+        assert conv.bias is not None  # Net1D's convolutions all have one
+        return same_convolution(x, conv.weight, conv.bias, stride=conv.stride[0], groups=conv.groups)
 
 
 def _pool_same(x: Tensor, kernel: int) -> Tensor:
-    """Max-pool the shortcut with zero padding to ceil(samples / kernel), left = (kernel - 1) // 2."""
+    """Max-pool the shortcut (n, samples, channels) with zeros to ceil(samples / kernel), left = (kernel - 1) // 2."""
     if kernel == 1:
         return x
     # For kernel 2 and even length the padded zero would start a window that is never completed.
-    if not (kernel == 2 and x.shape[-1] % 2 == 0):
-        x = functional.pad(x, ((kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2))
-    return functional.max_pool1d(x, kernel)
+    if not (kernel == 2 and x.shape[1] % 2 == 0):
+        x = functional.pad(x, (0, 0, (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2))
+    return max_pool(x, kernel)
 
 
 class Block(nn.Module):
@@ -141,21 +131,21 @@ class Block(nn.Module):
 
     def _activate(self, x: Tensor, norm: nn.Module) -> Tensor:
         if self.use_bn:
-            x = norm(x)
+            x = norm(x.flatten(0, 1)).view_as(x)
         x = functional.silu(x)
         return functional.dropout(x, self.dropout, self.training) if self.dropout else x
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, in_channels, samples) to (n, out_channels, ceil(samples / stride))."""
+        """Map (n, samples, in_channels) to (n, ceil(samples / stride), out_channels)."""
         out = self.conv1(x if self.first else self._activate(x, self.bn1))
         out = self.conv2(self._activate(out, self.bn2))
         out = self.conv3(self._activate(out, self.bn3))
-        gate = torch.sigmoid(self.se_fc2(functional.silu(self.se_fc1(out.mean(-1)))))
+        gate = torch.sigmoid(self.se_fc2(functional.silu(self.se_fc1(out.mean(1)))))
         shortcut = _pool_same(x, self.stride)
-        grown = out.shape[1] - x.shape[1]
+        grown = out.shape[2] - x.shape[2]
         if grown:
-            shortcut = functional.pad(shortcut, (0, 0, grown // 2, grown - grown // 2))
-        return torch.addcmul(shortcut, out, gate[..., None])
+            shortcut = functional.pad(shortcut, (grown // 2, grown - grown // 2))
+        return torch.addcmul(shortcut, out, gate[:, None])
 
 
 class Stage(nn.Module):
@@ -166,7 +156,7 @@ class Stage(nn.Module):
         self.block_list = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, in_channels, samples) to (n, out_channels, ceil(samples / stride))."""
+        """Map (n, samples, in_channels) to (n, ceil(samples / stride), out_channels)."""
         for block in self.block_list:
             x = block(x)
         return x
@@ -203,13 +193,13 @@ class Net1D(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Return what the head sees: (n, leads, samples) -> (n, width)."""
-        x = self.first_conv(x)
+        x = self.first_conv(x.transpose(1, 2).contiguous())
         if self.config.use_bn:
-            x = self.first_bn(x)
+            x = self.first_bn(x.flatten(0, 1)).view_as(x)
         x = functional.silu(x)
         for stage in self.stage_list:
             x = stage(x)
-        return x.mean(-1)
+        return x.mean(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits: (n, leads, samples) -> (n, n_classes)."""
