@@ -41,6 +41,7 @@ html_theme = "sphinx_book_theme"
 html_title = "Coronary stenosis from the ECG: an executable paper"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
+html_context = {"default_mode": "auto"}  # without it the theme reports an invalid mode on each first visit
 html_copy_source = False
 html_sidebars = {"**": ["navbar-logo.html", "sbt-sidebar-nav.html"]}  # the search field stands in the header
 html_theme_options = {
@@ -51,3 +52,14 @@ html_theme_options = {
     "show_navbar_depth": 2,
     "home_page_in_toc": True,
 }
+
+
+def mend_roles(app, page, template, context, doctree):
+    """Make a bibliography a list of list items: what Sphinx writes is no list to a screen reader."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def setup(app):
+    """Connect what settings cannot say."""
+    app.connect("html-page-context", mend_roles)

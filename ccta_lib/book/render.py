@@ -13,7 +13,8 @@ from typing import Any
 import nbformat
 
 from ccta_lib.banner import banner_text
-from ccta_lib.book.chapter import pipe_table
+from ccta_lib.book.chapter import INPUTS, pipe_table
+from ccta_lib.book.interactive import write_interactive
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.provenance import RunRecord, code_hash, versions
 from ccta_lib.book.runner import chapter_names, not_available, read_chapter
@@ -35,7 +36,7 @@ def render(run_dir: Path) -> Path:
     index = run_dir / "html" / "index.html"
     key = sha256_json([_hashes(book_folder(), "data"), _hashes(run_dir / "executed"),
                        _hashes(run_dir / "sweeps"), record.values["stages"],
-                       code_hash("book"), versions()])  # fmt: skip
+                       sha256_file(run_dir / INPUTS["predictions"]), code_hash("."), versions()])  # fmt: skip
     if record.values.get("html_key") == key and index.is_file():
         return index
     source = run_dir / "source"
@@ -47,6 +48,7 @@ def render(run_dir: Path) -> Path:
     for name in chapter_names():
         _place_chapter(name, run_dir, source / "chapters")
     _place_sweeps(run_dir, record.values.get("sweeps", {}), source)
+    write_interactive(source / "_generated" / "interactive", run_dir, record.values)
     for folder in ("figures", "tables"):
         if (run_dir / folder).is_dir():
             shutil.copytree(run_dir / folder, source / folder)
