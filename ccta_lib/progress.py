@@ -80,6 +80,29 @@ class TerminalProgress(Progress):
         sys.stderr.flush()
 
 
+class TimeLeft:
+    """Turn done and total into a callback with the time left, estimated from the pace so far."""
+
+    def __init__(self, progress: Callable[..., None] | None, total: int) -> None:
+        self.progress, self.total = progress, total
+        self.started: float | None = None
+        self.first = 0
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """Report; what was done before the first call (by an earlier, killed run) does not count for the pace."""
+        if self.progress is None:
+            return
+        now = time.monotonic()
+        if self.started is None:
+            self.started, self.first = now, done
+        fresh = done - self.first
+        if fresh > 0:
+            seconds = (now - self.started) / fresh * (self.total - done)
+            left = f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"
+            note = f"{note}, {left}" if note else left
+        self.progress(done, self.total, note)
+
+
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"

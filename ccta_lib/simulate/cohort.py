@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from ccta_lib.cohort.store import StoreWriter
 from ccta_lib.errors import ParameterError
 from ccta_lib.files import read_json, sha256_file, sha256_json, write_json
+from ccta_lib.parallel import in_order
 from ccta_lib.schema import LEADS, VESSELS, write_table
 from ccta_lib.simulate.observer import ceiling_for, ideal_scores
 from ccta_lib.simulate.patients import COHORT_CODES, Cohort, CohortSizes, draw_cohort, ecg_normal
@@ -27,7 +28,6 @@ from ccta_lib.simulate.reading import looks_normal
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
 from ccta_lib.simulate.synthesis import synthesise
 from ccta_lib.simulate.waves import PLANTED_WAVES, Waves, draw_waves
-from ccta_lib.simulate.workers import in_order
 
 FORMAT = 1
 BLOCK = 64

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
+from ccta_lib.parallel import in_order
 from ccta_lib.simulate.cohort import Job, block_signals
-from ccta_lib.simulate.workers import in_order
 
 LEADS_USED = (0, 1, 6, 7, 8, 9, 10, 11)
 BEFORE, AFTER, STEP = 150, 260, 5

@@ -15,13 +15,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ccta_lib.errors import ParameterError
+from ccta_lib.parallel import in_order
 from ccta_lib.schema import LEADS
 from ccta_lib.simulate.leads import twelve
 from ccta_lib.simulate.reading import qrs_complex
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
 from ccta_lib.simulate.synthesis import synthesise
 from ccta_lib.simulate.waves import P1, ST, Hearts, R, T, Waves, base_vectors, draw_waves
-from ccta_lib.simulate.workers import in_order
 
 Stage = Literal["findings", "infarction"]
 BLOCK = 64

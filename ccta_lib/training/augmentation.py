@@ -30,7 +30,14 @@ def augmentation_strength(epoch: float, epochs: int) -> float:
     return 0.75 + 0.25 * math.cos(math.pi * epoch / epochs)
 
 
-def augment(signals: Tensor, strength: float, *, generator: torch.Generator) -> Tensor:
+def augment(
+    signals: Tensor,
+    strength: float,
+    *,
+    generator: torch.Generator,
+    part: slice = slice(None),
+    whole: int | None = None,
+) -> Tensor:
     """Shift, scale, add noise to and blank each ECG, each with its probability times `strength`.
 
     Parameters
@@ -39,6 +46,8 @@ def augment(signals: Tensor, strength: float, *, generator: torch.Generator) -> 
         Standardised ECGs; left unchanged.
     strength : in [0, 1]; also scales the noise
     generator : source of all randomness
+    part, whole : `signals` are that part of a batch of `whole` ECGs, the rest of which other processes hold
+        Everything is drawn for the whole batch, so that an ECG fares the same wherever it lies.
 
     Returns
     -------
@@ -56,7 +65,8 @@ def augment(signals: Tensor, strength: float, *, generator: torch.Generator) -> 
         )
     if not 0 <= strength <= 1:
         raise ParameterError(f"augment: strength is {strength}; expected 0 to 1")
-    n, _, samples = signals.shape
+    samples = signals.shape[-1]
+    n = len(signals) if whole is None else whole
     device = signals.device
 
     def uniform(low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -67,20 +77,26 @@ def augment(signals: Tensor, strength: float, *, generator: torch.Generator) -> 
 
     reach = int(SHIFT_SHARE * samples)
     shift = torch.randint(-reach, reach + 1, (n,), generator=generator, device=device)
-    shift = torch.where(chosen(SHIFT_PROBABILITY), shift, 0)
+    shift = torch.where(chosen(SHIFT_PROBABILITY), shift, 0)[part]
     time = torch.arange(samples, device=device)
     out = signals.gather(-1, ((time - shift[:, None]) % samples)[:, None].expand_as(signals))
 
-    scale = torch.where(chosen(AMPLITUDE_PROBABILITY), uniform(*AMPLITUDE_RANGE), 1.0)
+    scale = torch.where(chosen(AMPLITUDE_PROBABILITY), uniform(*AMPLITUDE_RANGE), 1.0)[part]
     out *= scale[:, None, None].to(out.dtype)
 
-    noisy = chosen(NOISE_PROBABILITY).nonzero()[:, 0]
+    noisy = chosen(NOISE_PROBABILITY)
     if strength:
-        noise = torch.randn((len(noisy), *out.shape[1:]), generator=generator, device=device, dtype=out.dtype)
-        out[noisy] += noise.mul_(NOISE_SD * strength).clamp_(-NOISE_LIMIT, NOISE_LIMIT)
+        noise = torch.randn(
+            (int(noisy.sum()), *out.shape[1:]), generator=generator, device=device, dtype=out.dtype
+        )
+        if len(signals) < n:
+            here = torch.zeros_like(noisy)
+            here[part] = True
+            noise = noise[here[noisy]]
+        out[noisy[part]] += noise.mul_(NOISE_SD * strength).clamp_(-NOISE_LIMIT, NOISE_LIMIT)
 
     length = (uniform(*BLANK_RANGE) * samples).long()
     start = (uniform() * (samples - length + 1)).long()
     blank = (time >= start[:, None]) & (time < (start + length)[:, None])
     blank &= chosen(BLANK_PROBABILITY)[:, None]
-    return out.masked_fill_(blank[:, None], 0.0)
+    return out.masked_fill_(blank[part, None], 0.0)

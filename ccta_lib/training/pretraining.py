@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +20,16 @@ from ccta_lib.files import atomic_path, sha256_file, sha256_json
 from ccta_lib.model.checkpoint import save_weights
 from ccta_lib.model.contract import NANO_CONTRACT, InputContract
 from ccta_lib.model.net1d import NANO_CONFIG, Net1D, Net1DConfig
+from ccta_lib.parallel import check_workers
+from ccta_lib.progress import TimeLeft
 from ccta_lib.simulate import PRETRAINING_TASKS, simulate_pretraining
 from ccta_lib.simulate.pretraining import Stage
 from ccta_lib.training.augmentation import augment
 from ccta_lib.training.card import StageResult, model_card
-from ccta_lib.training.loop import derive_seed, score, vessel_aucs
+from ccta_lib.training.job import derive_seed
 from ccta_lib.training.schedule import rate_factor
-from ccta_lib.training.workers import Progress, TimeLeft, check_workers
+from ccta_lib.training.scoring import score, vessel_aucs
+from ccta_lib.training.watching import one_thread
 
 WEIGHTS_FILE, CARD_FILE = "nano.safetensors", "nano.md"
 BATCH = 64
@@ -48,7 +50,7 @@ def pretrain(
     workers: int = 2,
     config: Net1DConfig = NANO_CONFIG,
     contract: InputContract = NANO_CONTRACT,
-    progress: Progress | None = None,
+    progress: Callable[..., None] | None = None,
 ) -> Path:
     """Pretrain the nano network in two stages and write its weights and model card.
 
@@ -86,7 +88,7 @@ def pretrain(
     done = 0
     trunk: dict[str, torch.Tensor] = {}
     results: list[StageResult] = []
-    with _one_thread():
+    with one_thread():
         for code, (stage, size, passes) in enumerate(plan):
             key = sha256_json(
                 [plan, code, seed, config.as_dict(), contract.as_dict(), torch.__version__, PEAK_RATE]
@@ -116,16 +118,6 @@ def pretrain(
     for leftover in [*folder.glob("pretraining-*.npy"), *folder.glob("pretraining-*.pt")]:
         leftover.unlink()
     return path
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _simulate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,21 +11,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from ccta_lib.cohort.store import WaveformStore
-from ccta_lib.errors import InputError, TableError
-from ccta_lib.files import atomic_path, read_json, sha256_file, sha256_json, write_json
+from ccta_lib.errors import InputError, ParameterError, TableError
+from ccta_lib.files import atomic_path, locked, read_json, sha256_file, sha256_json, write_json
 from ccta_lib.model.contract import InputContract
+from ccta_lib.parallel import as_finished, check_workers
 from ccta_lib.schema import VESSELS, write_table
 from ccta_lib.training.folds import inner_set, label_matrix, patient_folds
-from ccta_lib.training.loop import FoldJob, derive_seed, train_fold
+from ccta_lib.training.job import FoldJob, derive_seed
+from ccta_lib.training.loop import RECORD, train_fold
 from ccta_lib.training.network import build_network, weights_path
+from ccta_lib.training.ranks import Ranks, choose_device
 from ccta_lib.training.settings import TrainingSettings
-from ccta_lib.training.workers import Progress, TimeLeft, check_workers, run_processes
+from ccta_lib.training.watching import one_thread, reporter, train_alone, watch_folds
 
 PREPARE_BATCH = 128
-FOLDS, LOG, RUN_RECORD = "folds.parquet", "training.parquet", "training.json"
+FOLDS, LOG, RUN_RECORD, PLAN = "folds.parquet", "training.parquet", "training.json", "plan.json"
+Progress = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def train(
     out : run directory; a run killed there is continued, a finished one with equal inputs is returned
     settings : defaults are the paper's
     seed : of everything random
-    workers : processes at a time, one torch thread each
+    workers : folds at a time, one torch thread each; a cluster (`ccta_lib.parallel.cluster`) brings its own number
     progress : called with (done, total, note); steps done over all folds
 
     Returns
@@ -133,51 +136,180 @@ def train(
         If no internal ECG has a label, or a patient is both internal and elsewhere.
     WeightsError, ParameterError
         If the pretrained weights or the settings do not fit.
+    InputError
+        If the folder holds an unfinished run of other inputs.
     """
-    settings = settings or TrainingSettings()
     check_workers(workers)
-    folder = Path(out)
+    plan = make_plan(cohort, store, out, settings or TrainingSettings(), seed=seed)
+    if plan.finished:
+        return TrainingRun.open(plan.folder)
+    plan.prepare(store, progress)
+    records: dict[int, dict[str, Any]] = {}
+    with watch_folds(plan.jobs, progress):
+        for k, record in as_finished(train_alone, [(job,) for job in plan.jobs], workers=workers):
+            records[k] = record
+    return plan.finish([records[k] for k in sorted(records)])
+
+
+def train_shared(
+    cohort: pd.DataFrame,
+    store: WaveformStore,
+    out: str | os.PathLike[str],
+    settings: TrainingSettings | None = None,
+    *,
+    seed: int,
+    folds: Sequence[int] | None = None,
+    ranks: Ranks | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Fine-tune some folds one after another, each shared by the processes torchrun started (`open_ranks`).
+
+    `train` on the same inputs then finds these folds done. Several calls may train different folds of one run
+    directory at the same time; processes on several machines need it on a file system they share.
+
+    Parameters
+    ----------
+    cohort, store, out, settings, seed, progress : as in `train`
+    folds : their numbers; all by default
+    ranks : this process among them; alone by default
+
+    Raises
+    ------
+    ParameterError
+        If there is no such fold; and as in `train`.
+    CctaError
+        If another of the processes ended.
+    """
+    plan = make_plan(cohort, store, out, settings or TrainingSettings(), seed=seed)
+    ranks = ranks or Ranks(device=choose_device(plan.settings.device))
+    wanted = range(len(plan.jobs)) if folds is None else folds
+    unknown = sorted(set(wanted) - set(range(len(plan.jobs))))
+    if unknown:
+        raise ParameterError(f"--fold: found {unknown[0]}; expected 0 to {len(plan.jobs) - 1}")
+    if plan.finished:
+        return
+    if ranks.first:
+        with locked(plan.folds_folder / "prepare.lock"):  # other folds may start at the same moment
+            plan.prepare(store, progress)
+    ranks.wait()
+    with one_thread():
+        for k in wanted:
+            train_fold(
+                plan.jobs[k], tick=reporter(plan.jobs[k], progress if ranks.first else None), ranks=ranks
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All folds of a run before they are trained.
+
+    Attributes
+    ----------
+    folder : run directory
+    key, inputs : hash of everything the result depends on, and its parts by name
+    """
+
+    folder: Path
+    key: str
+    inputs: dict[str, Any]
+    settings: TrainingSettings
+    seed: int
+    table: pd.DataFrame
+    targets: np.ndarray
+    fold: np.ndarray
+    contract: InputContract
+    weights: str | None
+    jobs: list[FoldJob]
+
+    @property
+    def folds_folder(self) -> Path:
+        """Where the folds are trained."""
+        return self.folder / "folds"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run directory holds this run, finished."""
+        path = self.folder / RUN_RECORD
+        return path.is_file() and read_json(path)["key"] == self.key
+
+    def prepare(self, store: WaveformStore, progress: Progress | None) -> None:
+        """Write the folds' table and the prepared ECGs.
+
+        Raises
+        ------
+        InputError
+            If the folder holds an unfinished run of other inputs.
+        """
+        self._refuse_others()
+        for job in self.jobs:
+            record = job.folder / RECORD
+            if record.is_file() and read_json(record)["key"] != self.key:
+                record.unlink()
+        (self.folder / RUN_RECORD).unlink(missing_ok=True)
+        write_table(self.table[["ecg_id", "patient_id"]].assign(fold=self.fold), self.folds_folder / FOLDS)
+        ids = self.table["ecg_id"].astype(str).tolist()
+        prepare_signals(store, ids, self.contract, self.jobs[0].signals, progress=progress)
+        write_json({"key": self.key, "inputs": self.inputs}, self.folds_folder / PLAN)
+
+    def _refuse_others(self) -> None:
+        path = self.folds_folder / PLAN
+        if not path.is_file() or (self.folder / RUN_RECORD).is_file():
+            return  # nothing begun, or a finished run, which a new one may replace
+        begun = read_json(path)
+        if begun["key"] == self.key:
+            return
+        before, now = begun["inputs"], self.inputs
+        names = [n for n in sorted({*before, *now}) if before.get(n) != now.get(n)]
+        changes = "; ".join(f"{n} was {_short(before.get(n))}, is {_short(now.get(n))}" for n in names)
+        raise InputError(
+            f"{self.folds_folder}: holds an unfinished run of other inputs ({changes}); go on with those, choose "
+            "another --out, or delete that folder to train anew"
+        )
+
+    def finish(self, records: list[dict[str, Any]]) -> TrainingRun:
+        """Write log and record of the run from its folds' records."""
+        log = _log(records)
+        write_table(log, self.folder / LOG)
+        record = _record(records, self.table, self.targets, self.settings, self.seed, self.key, self.weights)
+        write_json(record, self.folder / RUN_RECORD)
+        self.jobs[0].signals.unlink(missing_ok=True)
+        return TrainingRun(self.folder, log, record)
+
+
+def make_plan(
+    cohort: pd.DataFrame,
+    store: WaveformStore,
+    out: str | os.PathLike[str],
+    settings: TrainingSettings,
+    *,
+    seed: int,
+) -> Plan:
+    """Assign patients to folds and say what each fold is trained on; nothing is written."""
     table, targets, fold = _assign(cohort, store, settings, seed)
     model, contract, report = build_network(settings, seed=0)
-    key = sha256_json(
-        {
-            "settings": settings.model_dump(),
-            "seed": seed,
-            "table": _table_key(table, targets, fold),
-            "store": store.key,
-            "config": model.config.as_dict(),
-            "contract": contract.as_dict(),
-            "weights": None if report is None else report.sha256,
-            "versions": _versions(),
-        }
-    )
-    if (folder / RUN_RECORD).is_file() and read_json(folder / RUN_RECORD)["key"] == key:
-        return TrainingRun.open(folder)
-    (folder / RUN_RECORD).unlink(missing_ok=True)
-    folds_folder = folder / "folds"
-    write_table(table[["ecg_id", "patient_id"]].assign(fold=fold), folds_folder / FOLDS)
+    weights = None if report is None else report.sha256
+    inputs = {
+        **{f"settings.{name}": value for name, value in settings.decisive().items()},
+        **{f"versions.{name}": value for name, value in _versions().items()},
+        "seed": seed,
+        "table": _table_key(table, targets, fold),
+        "store": store.key,
+        "config": model.config.as_dict(),
+        "contract": contract.as_dict(),
+        "weights": weights,
+    }
+    key, folder = sha256_json(inputs), Path(out)
     ids = table["ecg_id"].astype(str).tolist()
-    signals_key = sha256_json([store.key, ids, contract.as_dict()])[:16]
-    signals = prepare_signals(
-        store, ids, contract, folds_folder / f"prepared-{signals_key}.npy", progress=progress
-    )
+    signals = folder / "folds" / f"prepared-{sha256_json([store.key, ids, contract.as_dict()])[:16]}.npy"
     jobs = [
-        _job(k, folds_folder, key, signals, targets, fold, table, settings, seed)
-        for k in range(settings.n_folds)
+        _job(k, folder, key, signals, targets, fold, table, settings, seed) for k in range(settings.n_folds)
     ]
-    records = run_processes(
-        train_fold,
-        jobs,
-        names=[f"fold {j.fold}" for j in jobs],
-        workers=workers,
-        on_tick=_reporter(jobs, progress),
-    )
-    log = _log(records)
-    write_table(log, folder / LOG)
-    record = _record(records, table, targets, settings, seed, key, None if report is None else report.sha256)
-    write_json(record, folder / RUN_RECORD)
-    signals.unlink(missing_ok=True)
-    return TrainingRun(folder, log, record)
+    return Plan(folder, key, inputs, settings, seed, table, targets, fold, contract, weights, jobs)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
 
 
 def _assign(
@@ -220,7 +352,7 @@ def _job(
     inner = inner_set(targets[rest], groups, settings.inner_fraction, seed=derive_seed(seed, k) % 2**32)
     return FoldJob(
         fold=k,
-        folder=folder / f"fold{k}",
+        folder=folder / "folds" / f"fold{k}",
         key=key,
         signals=signals,
         targets=targets,
@@ -229,22 +361,8 @@ def _job(
         outer=np.flatnonzero((fold == k) & labelled),
         settings=settings,
         seed=seed,
+        board=folder / "tensorboard" / f"fold{k}",
     )
-
-
-def _reporter(jobs: list[FoldJob], progress: Progress | None) -> Callable[[dict[int, int], set[int]], None]:
-    totals = [j.steps_per_epoch * j.settings.epochs for j in jobs]
-    bar = TimeLeft(progress, sum(totals))
-
-    def report(ticks: dict[int, int], finished: set[int]) -> None:
-        active = [i for i in ticks if i not in finished]
-        note = "; ".join(
-            f"fold {jobs[i].fold} epoch {(ticks[i] - 1) // jobs[i].steps_per_epoch + 1}/{jobs[i].settings.epochs}"
-            for i in active
-        )
-        bar(sum(totals[i] for i in finished) + sum(ticks[i] for i in active), note)
-
-    return report
 
 
 def _table_key(table: pd.DataFrame, targets: np.ndarray, fold: np.ndarray) -> str:
@@ -259,9 +377,7 @@ def _table_key(table: pd.DataFrame, targets: np.ndarray, fold: np.ndarray) -> st
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("ccta-lib", "torch", "numpy", "scipy", "scikit-learn")} | {
-        "cpu": torch.backends.cpu.get_cpu_capability()
-    }
+    return {name: version(name) for name in ("ccta-lib", "torch", "numpy", "scipy", "scikit-learn")}
 
 
 def _log(records: list[dict[str, Any]]) -> pd.DataFrame:
@@ -309,6 +425,7 @@ def _record(
         "macro_auc_paper": float(outer["paper"].mean()),
         "optimism": float((outer["paper"] - outer["nested"]).mean()),
         "seconds_per_fold": [sum(r["seconds_per_epoch"]) for r in records],
+        "cost": [{"fold": r["fold"], **r["cost"]} for r in records],
     }
 
 

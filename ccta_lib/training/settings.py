@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ccta_lib.errors import ParameterError
 from ccta_lib.schema import N_FOLDS
@@ -26,11 +26,21 @@ class TrainingSettings(BaseModel):
     dropout : inside the blocks
     uncertainty : form of equation 1, or "equal" for fixed equal weights
     sigma_learning_rate : "paper" = the network's rate and decay; a number = its own rate, no decay
-    pcgrad : project conflicting gradients (equation 2), else their plain sum
+    pcgrad : project conflicting gradients (equation 2): "exact" = the published algorithm, one backward pass per
+        vessel; "features" = conflicts taken at the feature vector, one backward pass; "none" = their plain sum
+    trainable : "all"; "head" = the head alone, on features computed once; or how many last stages, with the head
+    layer_decay : factor on the learning rate from each stage to the one below it, the head's being learning_rate
+    micro_batch : ECGs, copies counted, that go through the network at a time; None = the whole batch. Less memory,
+        the same result
+    precision : "fp32", or autocast to "bf16" or "fp16" in the trunk
+    checkpointing : keep only what enters each block and compute its inside again for each backward pass
     augmentation : add the augmented copy to each batch
     head_bias : start of the new head's bias: "prevalence" = log odds in the training rows, "random" = PyTorch's
     selection : which epoch's weights predict: "nested" (best on the inner set) or "paper" (best on the reported fold)
     n_folds, inner_fraction : outer folds, and the share of the remaining patients in the inner set
+    device : "auto" = CUDA where PyTorch sees it, else the CPU
+    checkpoint_minutes : a kill costs at most this much; the end of an epoch always leaves a checkpoint
+    tensorboard : write TensorBoard's scalars where it is installed
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,12 +57,24 @@ class TrainingSettings(BaseModel):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     uncertainty: Literal["published code", "paper", "equal"] = "published code"
     sigma_learning_rate: float | Literal["paper"] = "paper"
-    pcgrad: bool = True
+    pcgrad: Literal["exact", "features", "none"] = "exact"
+    trainable: Literal["all", "head"] | int = "all"
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    micro_batch: int | None = Field(default=None, ge=1)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    checkpointing: bool = False
     augmentation: bool = True
     head_bias: Literal["prevalence", "random"] = "prevalence"
     selection: Literal["nested", "paper"] = "nested"
     n_folds: int = Field(default=N_FOLDS, ge=2, le=N_FOLDS)
     inner_fraction: float = Field(default=0.15, ge=0.05, le=0.5)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    checkpoint_minutes: float = Field(default=10.0, gt=0)
+    tensorboard: bool = True
+
+    def decisive(self) -> dict[str, Any]:
+        """Return the settings a result depends on; a run may go on when one of the others has changed."""
+        return self.model_dump(exclude={"device", "checkpoint_minutes", "tensorboard"})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], *, source: str = "training settings") -> Self:
@@ -69,17 +91,46 @@ class TrainingSettings(BaseModel):
             raise ParameterError(*(_line(source, e, cls) for e in error.errors())) from error
         except TypeError as error:
             raise ParameterError(f"{source}: {error}; expected a mapping of names to values") from error
-        rate = settings.sigma_learning_rate
-        if isinstance(rate, float) and not 0 < rate < 1:
-            raise ParameterError(
-                f"{source}: sigma_learning_rate is {rate:g}; expected 'paper' or above 0, below 1"
-            )
+        faults = settings.faults()
+        if faults:
+            raise ParameterError(*(f"{source}: {fault}" for fault in faults))
         return settings
+
+    @field_validator("trainable", mode="before")
+    @classmethod
+    def _known_part(cls, value: Any) -> Any:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value in ("all", "head") or (whole and value >= 1):
+            return value
+        raise ValueError("expected all, head, or how many last stages (1 or more)")
+
+    def faults(self) -> list[str]:
+        """Return one line for each setting that does not go with the others."""
+        faults = []
+        rate = self.sigma_learning_rate
+        if isinstance(rate, float) and not 0 < rate < 1:
+            faults.append(f"sigma_learning_rate is {rate:g}; expected 'paper' or above 0, below 1")
+        if self.trainable == "head":
+            if self.augmentation:
+                faults.append(
+                    "trainable is 'head' and augmentation true, but features computed once cannot be augmented; "
+                    "set augmentation to false"
+                )
+            if self.init == "scratch":
+                faults.append(
+                    "trainable is 'head' and init 'scratch': features of an untrained trunk say nothing; "
+                    "give pretrained weights"
+                )
+            if self.dropout:
+                faults.append(
+                    f"trainable is 'head' and dropout {self.dropout:g}, which acts in the trunk only; set it to 0"
+                )
+        return faults
 
 
 def _line(source: str, error: Any, cls: type[TrainingSettings]) -> str:
     name = str(error["loc"][0]) if error["loc"] else "settings"
     if error["type"] == "extra_forbidden":
         return f"{source}: {name} is unknown; known are {', '.join(cls.model_fields)}"
-    message = str(error["msg"])
+    message = str(error["msg"]).removeprefix("Value error, ")
     return f"{source}: {name} is {error['input']!r}; {message[0].lower()}{message[1:]}"

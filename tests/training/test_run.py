@@ -15,8 +15,8 @@ from ccta_lib.files import read_json
 from ccta_lib.schema import VESSELS, read_predictions
 from ccta_lib.training import TrainingRun, TrainingSettings, predict, train
 from ccta_lib.training.folds import label_matrix, patient_folds
-from ccta_lib.training.loop import vessel_aucs
 from ccta_lib.training.run import _log
+from ccta_lib.training.scoring import vessel_aucs
 
 SETTINGS = TrainingSettings(init="scratch", epochs=2, batch_size=8, learning_rate=3e-3, n_folds=3)
 COLUMNS = [v.prob_column for v in VESSELS]

@@ -1,0 +1,168 @@
+"""All that a fold's training has reached, alive and as a checkpoint; a run killed at any moment goes on bit for bit.
+
+A checkpoint holds the network, the optimiser, log sigma^2, the place in the run (epoch, and step within it: the
+schedule and the order of the ECGs follow from them), the generators, the sums of the epoch so far, and the log.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ccta_lib.errors import InputError
+from ccta_lib.files import atomic_path
+from ccta_lib.model.net1d import Net1D
+from ccta_lib.schema import VESSELS
+from ccta_lib.training.job import FoldJob, derive_seed
+from ccta_lib.training.network import build_network
+from ccta_lib.training.ranks import CPU
+from ccta_lib.training.step import StepResult
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass
+class EpochSums:
+    """Sums over the steps of an epoch, from which its row in the log is made."""
+
+    losses: list[float] = field(default_factory=lambda: [0.0] * len(VESSELS))
+    labelled: list[float] = field(default_factory=lambda: [0.0] * len(VESSELS))
+    pairs: int = 0
+    conflicts: float = 0.0
+    cosine: float = 0.0
+    seconds: float = 0.0
+
+    def add(self, result: StepResult) -> None:
+        """Count one step."""
+        known = result.labelled.cpu().numpy()
+        losses = np.where(known > 0, result.losses.cpu().numpy(), 0.0)
+        self.losses = (np.array(self.losses) + losses * known).tolist()
+        self.labelled = (np.array(self.labelled) + known).tolist()
+        conflict = result.conflict
+        if conflict is not None and conflict.pairs:
+            self.pairs += conflict.pairs
+            self.conflicts += conflict.share * conflict.pairs
+            self.cosine += conflict.mean_cosine * conflict.pairs
+
+    @property
+    def mean_losses(self) -> np.ndarray:
+        """Mean loss of each vessel over its labelled rows; NaN where there were none."""
+        labelled = np.array(self.labelled)
+        return np.divide(self.losses, labelled, out=np.full(len(VESSELS), np.nan), where=labelled > 0)
+
+    @property
+    def conflict_share(self) -> float:
+        """Share of compared pairs of task gradients that were in conflict."""
+        return self.conflicts / self.pairs if self.pairs else math.nan
+
+    @property
+    def mean_cosine(self) -> float:
+        """Mean cosine of the compared pairs."""
+        return self.cosine / self.pairs if self.pairs else math.nan
+
+
+@dataclass
+class FoldState:
+    """What a checkpoint holds, alive; `FoldState.start` makes it, from the checkpoint where there is one."""
+
+    model: Net1D
+    contract: Any
+    report: Any
+    log_variance: Tensor
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    epoch: int = 0
+    step: int = 0
+    sums: EpochSums = field(default_factory=EpochSums)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    places: list[dict[str, Any]] = field(default_factory=list)
+    saved_at: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def start(cls, job: FoldJob, device: torch.device = CPU) -> FoldState:
+        """Build the network and its optimiser, and take over the checkpoint where there is one.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint belongs to other inputs.
+        """
+        settings = job.settings
+        model, contract, report = build_network(
+            settings, seed=derive_seed(job.seed, job.fold), targets=job.targets[job.train]
+        )
+        model.to(device)
+        # log sigma^2 is what the published code learns; equation 1's log sigma is half of it.
+        log_variance = torch.zeros(len(VESSELS), requires_grad=True, device=device)
+        own = settings.sigma_learning_rate
+        sigma_rate, sigma_decay = (
+            (settings.learning_rate, settings.weight_decay) if own == "paper" else (float(own), 0.0)
+        )
+        optimizer = torch.optim.AdamW(
+            [
+                {
+                    "params": [p for p in model.parameters() if p.requires_grad],
+                    "peak": settings.learning_rate,
+                    "weight_decay": settings.weight_decay,
+                },
+                {"params": [log_variance], "peak": sigma_rate, "weight_decay": sigma_decay},
+            ],
+            fused=True,
+        )
+        state = cls(model, contract, report, log_variance, optimizer, torch.Generator())
+        path = job.folder / CHECKPOINT
+        if path.is_file():
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            if saved["key"] != job.key:
+                raise InputError(
+                    f"{path}: belongs to training with other settings, data or versions; continue it with those, "
+                    f"or delete {job.folder} to train this fold anew"
+                )
+            state._take(saved)
+        return state
+
+    def _take(self, saved: dict[str, Any]) -> None:
+        self.model.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        with torch.no_grad():
+            self.log_variance.copy_(saved["log_variance"])
+        self.generator.set_state(saved["generator"])
+        torch.set_rng_state(saved["dropout_generator"])
+        if "cuda_generator" in saved and self.log_variance.is_cuda:
+            torch.cuda.set_rng_state(saved["cuda_generator"])
+        self.epoch, self.step, self.sums = saved["epoch"], saved["step"], EpochSums(**saved["sums"])
+        self.log, self.seconds, self.places = saved["log"], saved["seconds"], saved["places"]
+
+    def save(self, job: FoldJob) -> None:
+        """Write the checkpoint beside the old one and move it into place."""
+        content = {
+            "key": job.key,
+            "epoch": self.epoch,
+            "step": self.step,
+            "sums": asdict(self.sums),
+            "log": self.log,
+            "seconds": self.seconds,
+            "places": self.places,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "log_variance": self.log_variance.detach(),
+            "generator": self.generator.get_state(),
+            "dropout_generator": torch.get_rng_state(),
+        }
+        if self.log_variance.is_cuda:
+            content["cuda_generator"] = torch.cuda.get_rng_state()
+        with atomic_path(job.folder / CHECKPOINT) as temporary:
+            torch.save(content, temporary)
+        self.saved_at = time.monotonic()
+
+    def save_when_due(self, job: FoldJob) -> None:
+        """Write the checkpoint if the last one is older than the setting allows."""
+        if time.monotonic() - self.saved_at >= 60 * job.settings.checkpoint_minutes:
+            self.save(job)
