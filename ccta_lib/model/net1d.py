@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from ccta_lib.errors import ParameterError
 from ccta_lib.model.convolution import max_pool, same_convolution
@@ -149,16 +150,20 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """Residual blocks of one width."""
+    """Residual blocks of one width; with `checkpointing`, a block's inside is computed again for its gradient."""
 
     def __init__(self, blocks: list[Block]) -> None:
         super().__init__()
+        self.checkpointing = False
         self.block_list = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, samples, in_channels) to (n, ceil(samples / stride), out_channels)."""
         for block in self.block_list:
-            x = block(x)
+            if self.checkpointing and torch.is_grad_enabled():
+                x = checkpoint(block, x, use_reentrant=False)
+            else:
+                x = block(x)
         return x
 
 
@@ -204,6 +209,25 @@ class Net1D(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits: (n, leads, samples) -> (n, n_classes)."""
         return self.dense(self.features(x))
+
+    def train(self, mode: bool = True) -> Net1D:
+        """Set the mode; a frozen stage stays in evaluation: it drops no units and its statistics stand still."""
+        super().train(mode)
+        for layer in ([self.first_conv, self.first_bn], *([stage] for stage in self.stage_list)):
+            if not any(p.requires_grad for module in layer for p in module.parameters()):
+                for module in layer:
+                    module.eval()
+        return self
+
+    @property
+    def checkpointing(self) -> bool:
+        """Whether blocks keep only their input for the backward pass: less memory, the same gradients."""
+        return self.stage_list[0].checkpointing  # type: ignore[return-value]
+
+    @checkpointing.setter
+    def checkpointing(self, value: bool) -> None:
+        for stage in self.stage_list:
+            stage.checkpointing = value  # type: ignore[assignment]
 
     def trunk_parameters(self) -> list[nn.Parameter]:
         """Return the trained parameters that all tasks share: everything but the head."""

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ccta_lib.errors import WeightsError
+from ccta_lib.errors import ParameterError, WeightsError
 from ccta_lib.model.checkpoint import LoadReport, load_pretrained, read_weights
 from ccta_lib.model.contract import CONTRACTS, InputContract
 from ccta_lib.model.net1d import ARCHITECTURES, Net1D, Net1DConfig
 from ccta_lib.schema import VESSELS
 from ccta_lib.training.settings import TrainingSettings
+from ccta_lib.training.trainable import freeze
 
 
 def weights_path(settings: TrainingSettings) -> Path | None:
@@ -30,7 +31,7 @@ def build_network(
 
     Parameters
     ----------
-    settings : init, architecture, input_contract, dropout and head_bias are used
+    settings : init, architecture, input_contract, dropout, head_bias and trainable are used
     seed : seed of what is not pretrained
     targets : float array, shape (n, 4), optional
         Labels of the training rows, for a head bias at their log odds.
@@ -43,7 +44,12 @@ def build_network(
     ------
     WeightsError
         If the weights do not fit, or state no input contract and the settings name none.
+    ParameterError
+        If settings do not go together, or with the network.
     """
+    faults = settings.faults()
+    if faults:
+        raise ParameterError(*faults)
     path = weights_path(settings)
     named = None if settings.input_contract is None else CONTRACTS[settings.input_contract]
     config, contract = ARCHITECTURES[settings.architecture], named or CONTRACTS[settings.architecture]
@@ -70,6 +76,7 @@ def build_network(
     if settings.head_bias == "prevalence" and targets is not None:
         with torch.no_grad():
             model.dense.bias.copy_(torch.from_numpy(_log_odds(targets)))
+    freeze(model, settings.trainable)
     return model, contract, report
 
 

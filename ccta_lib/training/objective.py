@@ -12,6 +12,7 @@ from torch.nn import functional
 from ccta_lib.errors import ParameterError
 
 FORMS = ("paper", "published code")
+CHUNK = 1 << 16  # values per row at a time: a handful of rows stay in the processor's cache
 
 
 def vessel_losses(logits: Tensor, targets: Tensor, labelled: Tensor | None = None) -> Tensor:
@@ -78,7 +79,9 @@ def uncertainty_weighted(losses: Tensor, log_sigma: Tensor, *, form: str = "pape
     return terms.where(present, terms.new_zeros(()))
 
 
-def pull_back(outputs: Tensor, cotangents: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+def pull_back(
+    outputs: Tensor, cotangents: Tensor, parameters: Sequence[Tensor], *, into: Tensor, add: bool = False
+) -> None:
     """Pull cotangents at `outputs` back to all parameters, one row per cotangent.
 
     Parameters
@@ -86,28 +89,42 @@ def pull_back(outputs: Tensor, cotangents: Tensor, parameters: Sequence[Tensor])
     outputs : Tensor that depends on the parameters; its graph is used up
     cotangents : Tensor, shape (k, *outputs.shape)
     parameters : tensors the outputs depend on
-
-    Returns
-    -------
-    Tensor, shape (k, parameters)
+    into : Tensor, shape (k, number of values of all parameters), written to
+    add : whether to add to what is there
     """
     sizes = [p.numel() for p in parameters]
-    rows = outputs.new_empty(len(cotangents), sum(sizes))
-    for i, (row, cotangent) in enumerate(zip(rows, cotangents, strict=True)):
+    for i, (row, cotangent) in enumerate(zip(into, cotangents, strict=True)):
         gradients = torch.autograd.grad(
             outputs, parameters, cotangent, retain_graph=i + 1 < len(cotangents), materialize_grads=True
         )
         for part, gradient in zip(row.split(sizes), gradients, strict=True):
-            part.copy_(gradient.reshape(-1))
-    return rows
+            if add:
+                part.add_(gradient.reshape(-1))
+            else:
+                part.copy_(gradient.reshape(-1))
 
 
 def assign_gradient(gradient: Tensor, parameters: Sequence[Tensor]) -> None:
-    """Write a flat gradient into the parameters' `.grad`, in the order of `pull_back`."""
+    """Let the parameters' `.grad` be views of a flat gradient, in the order of `pull_back`."""
     offset = 0
     for parameter in parameters:
         parameter.grad = gradient[offset : offset + parameter.numel()].view_as(parameter)
         offset += parameter.numel()
+
+
+def gram(rows: Tensor) -> Tensor:
+    """Return the dot products of rows, (k, n) to float64 (k, k), added up chunk by chunk."""
+    out = rows.new_zeros((len(rows), len(rows)), dtype=torch.float64)
+    for chunk in rows.split(CHUNK, dim=1):
+        out += (chunk @ chunk.T).double()
+    return out
+
+
+def combine(rows: Tensor, coefficients: Tensor) -> None:
+    """Replace the first of (k, n) rows by the combination sum_t coefficients[t] rows[t], chunk by chunk."""
+    factors = coefficients.to(rows)
+    for chunk in rows.split(CHUNK, dim=1):
+        chunk[0] = factors @ chunk
 
 
 class Conflicts(NamedTuple):
@@ -118,17 +135,63 @@ class Conflicts(NamedTuple):
     mean_cosine: float
 
 
+def pair_cosines(gram: Tensor) -> Tensor:
+    """Return the cosine of each pair of tasks from their Gram matrix: float64 (pairs,).
+
+    Pairs in the order (0, 1), (0, 2), ..., (1, 2), ...; NaN where a gradient of the pair is zero (no labels).
+    """
+    gram = gram.double().cpu()
+    norm = gram.diagonal().clamp(min=0).sqrt()
+    first, second = torch.triu_indices(len(gram), len(gram), offset=1)
+    scale = norm[first] * norm[second]
+    return torch.where(scale > 0, gram[first, second] / scale, torch.nan)
+
+
 def conflicts(gram: Tensor) -> Conflicts:
     """Summarise a Gram matrix of task gradients, shape (tasks, tasks); zero gradients are left out."""
-    gram = gram.double()
-    norm = gram.diagonal().clamp(min=0).sqrt()
-    active = (norm > 0).nonzero()[:, 0]
-    first, second = torch.triu_indices(len(active), len(active), offset=1)
-    if not len(first):
+    cosine = pair_cosines(gram)
+    cosine = cosine[~cosine.isnan()]
+    if not len(cosine):
         return Conflicts(0, float("nan"), float("nan"))
-    first, second = active[first], active[second]
-    cosine = gram[first, second] / (norm[first] * norm[second])
     return Conflicts(len(cosine), (cosine < 0).double().mean().item(), cosine.mean().item())
+
+
+class Comparison(NamedTuple):
+    """Exact PCGrad beside the one that takes conflicts at the feature vector, on the same batch in the same order.
+
+    Attributes
+    ----------
+    exact, features : cosine of each pair of task gradients, on the trunk's parameters and at the features
+        (see `pair_cosines`)
+    update_cosine : of the two projected gradients of the trunk
+    update_ratio : norm of the feature-level one over that of the exact one
+    """
+
+    exact: tuple[float, ...]
+    features: tuple[float, ...]
+    update_cosine: float
+    update_ratio: float
+
+
+def compare(gram: Tensor, at_features: Tensor, exact: Tensor, features: Tensor) -> Comparison:
+    """Compare two combinations of the same task gradients; all follows from their Gram matrix.
+
+    Parameters
+    ----------
+    gram, at_features : Tensor, shape (tasks, tasks)
+        Dot products of the tasks' gradients on the trunk, and at the feature vector.
+    exact, features : Tensor, shape (tasks,)
+        The factors with which either variant adds the trunk's gradients up.
+    """
+    gram, exact, features = gram.double().cpu(), exact.double(), features.double()
+    a, b, both = exact @ gram @ exact, features @ gram @ features, exact @ gram @ features
+    known = bool(a > 0) and bool(b > 0)
+    return Comparison(
+        tuple(pair_cosines(gram).tolist()),
+        tuple(pair_cosines(at_features).tolist()),
+        float(both / (a * b).sqrt()) if known else float("nan"),
+        float((b / a).sqrt()) if known else float("nan"),
+    )
 
 
 def pcgrad_coefficients(gram: Tensor, *, generator: torch.Generator) -> Tensor:
@@ -185,8 +248,8 @@ def pcgrad(gradients: Tensor, *, generator: torch.Generator) -> Tensor:
         raise ParameterError(
             f"pcgrad: gradients have shape {tuple(gradients.shape)}; expected (tasks, parameters)"
         )
-    gram = gradients @ gradients.T
-    if not torch.isfinite(gram).all():
+    products = gram(gradients)
+    if not torch.isfinite(products).all():
         raise ParameterError("pcgrad: a gradient is NaN or infinite; lower the learning rate")
-    coefficients = pcgrad_coefficients(gram, generator=generator)
+    coefficients = pcgrad_coefficients(products, generator=generator)
     return coefficients.sum(0).to(gradients) @ gradients

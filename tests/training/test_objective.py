@@ -8,9 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ccta_lib.errors import ParameterError
+from ccta_lib.training import objective
 from ccta_lib.training.objective import (
     assign_gradient,
+    combine,
+    compare,
     conflicts,
+    gram,
     pcgrad,
     pcgrad_coefficients,
     pull_back,
@@ -170,9 +174,35 @@ def test_pull_back_and_assign():
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
     x, parameters = torch.randn(5, 3), list(net.parameters())
     cotangents = torch.randn(3, 5, 2)
-    rows = pull_back(net(x), cotangents, parameters)
+    rows = torch.full((3, 26), torch.nan)
+    pull_back(net(x), cotangents, parameters, into=rows)
     (net(x) * cotangents[1]).sum().backward()
     expected = torch.cat([p.grad.reshape(-1) for p in parameters])
     assert torch.allclose(rows[1], expected)
     assign_gradient(rows[0], parameters)
     assert torch.equal(torch.cat([p.grad.reshape(-1) for p in parameters]), rows[0])
+    once = rows.clone()
+    pull_back(net(x), cotangents, parameters, into=rows, add=True)
+    assert torch.allclose(rows, 2 * once)
+
+
+@settings(deadline=None)
+@given(matrices, st.integers(1, 9))
+def test_gram_and_combination_chunk_by_chunk(gradients, chunk):
+    rows, factors = torch.from_numpy(gradients.copy()), torch.linspace(-1, 2, len(gradients))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective, "CHUNK", chunk)
+        np.testing.assert_allclose(gram(rows), gradients @ gradients.T, atol=1e-9)
+        combine(rows, factors)
+    np.testing.assert_allclose(rows[0], factors.double().numpy() @ gradients, atol=1e-9)
+    np.testing.assert_array_equal(rows[1:], gradients[1:])
+
+
+def test_comparison_of_equal_combinations():
+    g = torch.tensor([[1.0, 0.0], [-1.0, 1.0]])
+    factors = torch.tensor([1.0, 2.0])
+    same = compare(g @ g.T, g @ g.T, factors, 3 * factors)
+    assert same.exact == same.features == pytest.approx((-np.sqrt(0.5),))
+    assert (same.update_cosine, same.update_ratio) == (pytest.approx(1), pytest.approx(3))
+    nothing = compare(torch.zeros(2, 2), torch.zeros(2, 2), factors, factors)
+    assert np.isnan([*nothing.exact, nothing.update_cosine, nothing.update_ratio]).all()

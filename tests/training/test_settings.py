@@ -6,13 +6,14 @@ from ccta_lib.errors import ParameterError, WeightsError
 from ccta_lib.model.contract import NANO_CONTRACT
 from ccta_lib.training.network import build_network
 from ccta_lib.training.settings import TrainingSettings
+from ccta_lib.training.trainable import freeze, parameter_groups
 
 
 def test_defaults_are_the_papers():
     s = TrainingSettings()
     assert (s.epochs, s.batch_size, s.learning_rate, s.weight_decay) == (100, 64, 3e-5, 5e-4)
     assert (s.warmup_fraction, s.final_rate_fraction, s.n_folds, s.inner_fraction) == (0.1, 0.01, 5, 0.15)
-    assert s.pcgrad
+    assert (s.pcgrad, s.trainable, s.layer_decay, s.precision) == ("exact", "all", 1, "fp32")
     assert s.augmentation
     assert s.sigma_learning_rate == "paper"
 
@@ -39,6 +40,72 @@ def test_every_fault_is_named():
 def test_wrong_values(values):
     with pytest.raises(ParameterError):
         TrainingSettings.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"trainable": 0}, "trainable is 0; expected all, head, or how many last stages"),
+        ({"trainable": True}, "trainable is True; expected all, head"),
+        ({"trainable": "top"}, "trainable is 'top'; expected all, head"),
+        ({"pcgrad": False}, "pcgrad is False; input should be 'exact', 'features' or 'none'"),
+        ({"layer_decay": 1.5}, "layer_decay is 1.5"),
+        ({"micro_batch": 0}, "micro_batch is 0"),
+        ({"precision": "half"}, "precision is 'half'; input should be 'fp32', 'bf16' or 'fp16'"),
+        ({"trainable": "head"}, "features computed once cannot be augmented; set augmentation to false"),
+        ({"trainable": "head", "augmentation": False, "init": "scratch"}, "give pretrained weights"),
+        ({"trainable": "head", "augmentation": False, "dropout": 0.1}, "acts in the trunk only"),
+    ],
+)
+def test_wrong_values_get_one_clear_line(values, message):
+    with pytest.raises(ParameterError) as caught:
+        TrainingSettings.from_dict(values, source="p.yaml")
+    assert len(caught.value.faults) == 1
+    assert caught.value.faults[0].startswith("p.yaml: ")
+    assert message in caught.value.faults[0]
+
+
+def test_parts_that_do_not_go_together_stop_the_network():
+    with pytest.raises(ParameterError, match="cannot be augmented"):
+        build_network(TrainingSettings(trainable="head"), seed=1)
+    with pytest.raises(ParameterError, match="the network has 5 stages"):
+        build_network(TrainingSettings(trainable=6), seed=1)
+
+
+@pytest.mark.parametrize(("trainable", "stages"), [("all", 5), (2, 2), ("head", 0)])
+def test_what_is_trained_and_how_fast(trainable, stages):
+    settings = TrainingSettings(
+        trainable=trainable, layer_decay=0.5, learning_rate=0.01, augmentation=trainable != "head"
+    )
+    model, _, _ = build_network(settings, seed=1)
+    rates = {p: g["peak"] for g in parameter_groups(model, settings) for p in g["params"]}
+    assert set(rates) == {p for p in model.parameters() if p.requires_grad}
+    assert rates[model.dense.weight] == 0.01
+    for k, stage in enumerate(reversed(model.stage_list)):
+        kernel = stage.block_list[0].conv2.conv.weight
+        assert rates.get(kernel) == (0.01 * 0.5 ** (k + 1) if k < stages else None)
+    assert rates.get(model.first_conv.conv.weight) == (0.01 * 0.5**6 if trainable == "all" else None)
+
+
+def test_one_rate_is_one_group():
+    settings = TrainingSettings()
+    model, _, _ = build_network(settings, seed=1)
+    assert len(parameter_groups(model, settings)) == 1
+
+
+def test_a_frozen_stage_stays_in_evaluation():
+    from dataclasses import replace
+
+    from ccta_lib.model.net1d import NANO_CONFIG, Net1D
+
+    model = Net1D(replace(NANO_CONFIG, use_bn=True, dropout=0.5))
+    freeze(model, 1)
+    model.train()
+    assert [stage.training for stage in model.stage_list] == [False] * 4 + [True]
+    assert not model.stage_list[0].block_list[0].bn1.training
+    assert not model.first_bn.training
+    assert model.stage_list[4].block_list[0].bn1.training
+    assert model.dense.training
 
 
 def test_settings_cannot_change():
