@@ -49,9 +49,11 @@ def read_ecg(path: str | os.PathLike[str], *, sampling_hz: float | None = None,
     Parameters
     ----------
     path : path
-        A WFDB record (with or without suffix; `.dat` and `.mat` beside their `.hea`), a `.npy` array in the
-        order of `LEADS` (floating point = millivolt, integer = microvolt), or a `.npz` archive with `signal`
-        and optionally `sampling_hz`, `leads`, `unit`. `array.npy#17` is row 17 of an (n, 12, samples) array.
+        A WFDB record (with or without suffix; `.dat` and `.mat` beside their `.hea`), EDF, DICOM, XML of GE
+        MUSE, GE CardioSoft, Philips Sierra or HL7 aECG, a `.npy` array in the order of `LEADS` (floating point
+        = millivolt, integer = microvolt), or a `.npz` archive with `signal` and optionally `sampling_hz`,
+        `leads`, `unit`. `array.npy#17` is row 17 of an (n, 12, samples) array. What each reader does and
+        cannot do stands in `ccta_lib.cohort.formats`, a file per format.
     sampling_hz : float, optional
         Needed where the file does not say; must agree where it does.
     row : int, optional
@@ -60,7 +62,8 @@ def read_ecg(path: str | os.PathLike[str], *, sampling_hz: float | None = None,
     Returns
     -------
     Ecg
-        Leads in standard order, millivolt, at the recording's own rate and length.
+        Leads in standard order, millivolt, at the recording's own rate and length; whom, when and the
+        interpretation as far as the file says.
 
     Raises
     ------

@@ -6,20 +6,24 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Literal
 
 import numpy as np
 
 from ccta_lib.errors import WaveformError
 from ccta_lib.schema import LEADS
 
-# Bare names, MDC codes (ISO 11073: MDC_ECG_LEAD_AVR), "Lead I", "ECG aVF", the D of Spanish and Portuguese
-# machines (DI, DII) and C for V (C1-C6). A leading minus is not taken: -aVR is another lead.
+# Bare names, MDC codes (ISO 11073: MDC_ECG_LEAD_AVR), "Lead I", "ECG aVF", "EKG V2", "Lead I (Einthoven)", the D
+# of Spanish and Portuguese machines (DI, DII) and C for V (C1-C6). A leading minus is not taken: -aVR is another
+# lead.
 _LEAD = re.compile(
-    r"(?:MDC[_ ]ECG[_ ]LEAD[_ ]|(?:LEAD|ECG)[_ ]?)?"
-    r"(?:D?(?P<limb>I{1,3})|AV(?P<augmented>[RLF])|[VC](?P<chest>[1-6]))",
+    r"(?:MDC[_ ]ECG[_ ]LEAD[_ ]|(?:LEAD|E[CK]G)[-_ ]?)?"
+    r"(?:D?(?P<limb>I{1,3})|AV(?P<augmented>[RLF])|[VC](?P<chest>[1-6]))"
+    r"(?:\s*\((?:EINTHOVEN|GOLDBERGER|WILSON)\)|[- ]REF)?",
     re.IGNORECASE,
 )
+DERIVED_LEADS = ("III", "aVR", "aVL", "aVF")
 _MILLIVOLT_PER_UNIT = {
     **dict.fromkeys(["v", "volt", "volts"], 1e3),
     **dict.fromkeys(["mv", "millivolt", "millivolts"], 1.0),
@@ -31,7 +35,10 @@ _MILLIVOLT_PER_UNIT = {
 
 @dataclass(frozen=True)
 class Ecg:
-    """A 12-lead ECG as recorded, before resampling and cropping.
+    """A 12-lead ECG as recorded, before resampling and cropping, and what its file says of whom and when.
+
+    Whatever the file does not say is None. Names, birth dates and identifiers are here as the file holds them:
+    taking them out is the work of `ccta cohort build`.
 
     Attributes
     ----------
@@ -42,9 +49,16 @@ class Ecg:
     leads : tuple of str
         `ccta_lib.schema.LEADS`, always.
     time : datetime or None
-        Start of the recording, if it says.
-    patient_id : str or None
-        If it says.
+        Start of the recording, on the clock of the place.
+    patient_id, patient_name : str or None
+    birth_date : date or None
+    age : float or None
+        Years at the recording.
+    sex : "F", "M" or None
+    statements : tuple of str
+        Interpretation by machine or physician, a line each, the latest version where the file has several.
+    recording_id : str or None
+        The machine's or archive's identifier of this recording.
     """
 
     signal: np.ndarray
@@ -52,6 +66,12 @@ class Ecg:
     leads: tuple[str, ...] = LEADS
     time: datetime | None = None
     patient_id: str | None = None
+    patient_name: str | None = None
+    birth_date: date | None = None
+    age: float | None = None
+    sex: Literal["F", "M"] | None = None
+    statements: tuple[str, ...] = ()
+    recording_id: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -82,7 +102,7 @@ def millivolt_per(unit: str) -> float | None:
 
 
 def arrange(channels: np.ndarray, names: Sequence[str | None], units: Sequence[str | None], *,
-            source: str) -> np.ndarray:  # fmt: skip
+            source: str, derive: bool = False) -> np.ndarray:  # fmt: skip
     """Bring a recording's channels into the standard leads, order and unit.
 
     Parameters
@@ -92,6 +112,9 @@ def arrange(channels: np.ndarray, names: Sequence[str | None], units: Sequence[s
         One per channel. Channels that are none of the twelve leads are left out.
     source : str
         Named in errors.
+    derive : bool
+        Whether III, aVR, aVL and aVF, where they are not there, are computed from I and II (Einthoven,
+        Goldberger): clinical exports store eight leads, since the other four follow from them.
 
     Returns
     -------
@@ -105,7 +128,9 @@ def arrange(channels: np.ndarray, names: Sequence[str | None], units: Sequence[s
     """
     found = [lead_name(name or "") for name in names]
     count = Counter(found)
-    missing = [lead for lead in LEADS if not count[lead]]
+    absent = [lead for lead in LEADS if not count[lead]]
+    derivable = DERIVED_LEADS if derive and count["I"] and count["II"] else ()
+    missing = [lead for lead in absent if lead not in derivable]
     faults = []
     if missing:
         there = ", ".join(str(n) for n in names) or "none"
@@ -119,6 +144,12 @@ def arrange(channels: np.ndarray, names: Sequence[str | None], units: Sequence[s
                if lead and factor is None]  # fmt: skip
     if faults:
         raise WaveformError(*faults)
-    order = [found.index(lead) for lead in LEADS]
-    scale = np.array([[factors[i]] for i in order], dtype=np.float64)
-    return (channels[order] * scale).astype(np.float32)
+    millivolts = {lead: channels[i].astype(np.float64) * factors[i] for i, lead in enumerate(found) if lead}
+    if absent:
+        millivolts = limb_leads(millivolts["I"], millivolts["II"]) | millivolts
+    return np.stack([millivolts[lead] for lead in LEADS]).astype(np.float32)
+
+
+def limb_leads(one: np.ndarray, two: np.ndarray) -> dict[str, np.ndarray]:
+    """Return III, aVR, aVL and aVF as they follow from I and II (Einthoven 1913, Goldberger 1942)."""
+    return {"III": two - one, "aVR": -(one + two) / 2, "aVL": one - two / 2, "aVF": two - one / 2}

@@ -166,7 +166,7 @@ def test_other_faults_are_named(tmp_path: Path, tones: Tones) -> None:
     np.save(tmp_path / "n.npy", signal[None])
     np.save(tmp_path / "c.npy", signal.astype(complex))
     np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
-    (tmp_path / "x.xml").write_text("<?xml version='1.0'?><AnnotatedECG/>")
+    (tmp_path / "x.xml").write_text("<?xml version='1.0'?><Invoice/>")
     (tmp_path / "cut.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:1000])
     for path, message in [
         ("a.npy#0", "holds one recording; leave out '#0'"),
@@ -176,7 +176,7 @@ def test_other_faults_are_named(tmp_path: Path, tones: Tones) -> None:
         ("c.npy", "type complex128"),
         ("o.npy", "not a readable .npy"),
         ("cut.npy", "not a readable .npy"),
-        ("x.xml", "unknown format"),
+        ("x.xml", r"unknown format \(XML with root element Invoice\)"),
         ("nothing", "no such recording"),
         (".", "is a folder"),
     ]:

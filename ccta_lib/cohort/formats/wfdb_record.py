@@ -1,0 +1,106 @@
+"""WFDB (PhysioNet): a text header (.hea) that names the signal files (.dat, or .mat with an offset).
+
+Read by `wfdb`. Age and sex come from the header's comments (`# Age: 64`, `# <age>: 81  <sex>: M`), where data
+sets put them; so do the name, patient and statements that our own writer puts there.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import wfdb
+
+from ccta_lib.cohort.formats.base import agreed_rate, check_size, refuse_row
+from ccta_lib.cohort.formats.fields import clean, date_of, sex_of, years
+from ccta_lib.cohort.recording import Ecg, arrange
+from ccta_lib.errors import WaveformError
+
+_RECORD_NAME = re.compile(r"[\w.-]+(/\d+)?")
+_COMMENT = re.compile(
+    r"<?(age|sex|patient id|patient name|birth date|statement)>?\s*:\s*([^<]*)", re.IGNORECASE
+)
+# wfdb meets a broken header with whatever its parsing stumbles over; it all means the same to a reader.
+_STUMBLES = (ValueError, LookupError, TypeError, AttributeError, OSError, ArithmeticError, MemoryError)
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """Whether the first bytes are a WFDB record line."""
+    if b"\0" in head:
+        return False
+    fields = _record_line(head.decode("latin-1"))
+    return len(fields) >= 2 and bool(_RECORD_NAME.fullmatch(fields[0])) and fields[1].isdigit()
+
+
+def _record_line(text: str) -> list[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return next((line.split() for line in lines if line and not line.startswith("#")), [])
+
+
+def _header(path: Path) -> Any:
+    try:
+        return wfdb.rdheader(str(path.with_suffix("").absolute()))
+    except _STUMBLES as error:
+        raise WaveformError(f"{path}: not a readable WFDB header ({error})") from error
+
+
+def files(path: Path) -> list[Path]:
+    """Return the header, and every file it names."""
+    return _files(path, _header(path), depth=0)
+
+
+def _files(path: Path, header: Any, *, depth: int) -> list[Path]:
+    if isinstance(header, wfdb.MultiRecord):
+        if depth:
+            raise WaveformError(f"{path}: a segment that has segments itself; expected one level")
+        segments = sorted({f"{name}.hea" for name in header.seg_name if name != "~"})
+        parts = [path.parent / name for name in segments]
+        _require(path, parts)
+        return [path, *(f for part in parts for f in _files(part, _header(part), depth=1))]
+    parts = [path.parent / name for name in dict.fromkeys(header.file_name or [])]
+    _require(path, parts)
+    return [path, *parts]
+
+
+def _require(path: Path, parts: list[Path]) -> None:
+    missing = [part.name for part in parts if not part.is_file()]
+    if missing:
+        raise WaveformError(f"{path}: names {', '.join(missing)}, which is not beside it")
+
+
+def read(path: Path, stated: float | None, row: int | None) -> Ecg:
+    """Read a record; see `ccta_lib.cohort.read_ecg`."""
+    refuse_row(path, row, "a WFDB record")
+    header = _header(path)
+    _files(path, header, depth=0)
+    if header.sig_len is not None:
+        check_size(path, max(header.n_sig or 0, 1), header.sig_len)
+    try:
+        record = wfdb.rdrecord(str(path.with_suffix("").absolute()))
+    except _STUMBLES as error:
+        raise WaveformError(f"{path}: the signals cannot be read ({error})") from error
+    # wfdb fills in 250 Hz where the header has no rate; a guess is not a rate.
+    says_rate = len(_record_line(path.read_text(encoding="latin-1"))) >= 3
+    rate = agreed_rate(path, stated, float(record.fs) if says_rate else None)
+    if record.p_signal is None:
+        raise WaveformError(f"{path}: holds no signal")
+    signal = arrange(record.p_signal.T, record.sig_name, record.units, source=str(path))
+    start = None
+    if record.base_date is not None and record.base_time is not None:
+        start = datetime.combine(record.base_date, record.base_time)
+    said = [(m[1].lower(), clean(m[2])) for line in record.comments or [] for m in _COMMENT.finditer(line)]
+    first = dict(reversed(said))
+    return Ecg(
+        signal=signal,
+        sampling_hz=rate,
+        time=start,
+        patient_id=first.get("patient id"),
+        patient_name=first.get("patient name"),
+        birth_date=date_of(first.get("birth date")),
+        age=years(first.get("age")),
+        sex=sex_of(first.get("sex")),
+        statements=tuple(text for name, text in said if name == "statement" and text),
+        recording_id=clean(record.record_name),
+    )
