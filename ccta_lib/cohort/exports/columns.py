@@ -6,13 +6,15 @@ A map is a YAML file; every part of it is optional::
     ecgs:
       pattern: "(?P<patient_id>[^_]+)_(?P<ecg_time>[0-9]{14})"   # matched against the file's name
       dates: "%Y%m%d%H%M%S"
+      sampling_hz: 500                       # of .npy arrays, which do not say
     reports:
       encoding: gb18030                      # of a CSV; UTF-8 without it
       sheet: 报告                             # of a workbook; its first sheet without it
       columns: {patient_id: 患者编号, ccta_time: 检查日期}         # our name: the file's header
       dates: "%d.%m.%Y %H:%M"                # of all times, or {ccta_time: ..., birth_date: ...}
       values: {sex: {"1": M, "2": F}}        # the file's cell: our value
-    statements: ...                          # likewise statements, procedures, followup, identifiers
+    statements: ...                          # likewise procedures, followup, identifiers, manifest
+    data_kind: simulated                     # of the whole cohort; `user` without it
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import Any, Literal, NamedTuple, cast
 import yaml
 
 from ccta_lib.errors import InputError
-from ccta_lib.schema import COHORT_COLUMNS, VESSELS, Vessel
+from ccta_lib.schema import COHORT_COLUMNS, DATA_KINDS, VESSELS, Vessel
 
 Kind = Literal["identifier", "name", "time", "date", "number", "text", "value"]
 LeadingZeros = Literal["ignore", "keep"]
@@ -95,6 +97,12 @@ INPUTS: dict[str, dict[str, Column]] = {
         "patient_id": Column("identifier", "an identifier of the patient", required=True),
         "same_as": Column("identifier", "another identifier of the same patient", required=True),
     },
+    "manifest": {
+        "path": Column("text", "recording, below the folder of ECGs; array.npy#17 is its row 17", required=True),
+        "patient_id": Column("identifier", "identifier of the patient in the hospital", required=True),
+        "ecg_time": Column("time", "start of the ECG"),
+        "sampling_hz": Column("number", "samples per second, for a file that does not say"),
+    },
 }  # fmt: skip
 
 _SYMPTOMS = cast("tuple[str, ...]", COHORT_COLUMNS["symptom"].values)
@@ -148,10 +156,13 @@ class EcgMap:
         optionally `ecg_time`.
     dates : str or None
         `strptime` format of `ecg_time`.
+    sampling_hz : float or None
+        Rate of `.npy` arrays, which do not say; one a manifest states goes before it.
     """
 
     pattern: str | None = None
     dates: str | None = None
+    sampling_hz: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,11 +177,14 @@ class ColumnsMap:
     leading_zeros : "ignore" or "keep"
         Whether 00123 and 123 are one identifier. Spreadsheets lose leading zeros, so they are ignored unless
         one input tells the two apart.
+    data_kind : str or None
+        Origin of the patients, one of `ccta_lib.schema.DATA_KINDS`.
     """
 
     tables: dict[str, TableMap] = field(default_factory=dict)
     ecgs: EcgMap = EcgMap()
     leading_zeros: LeadingZeros = "ignore"
+    data_kind: str | None = None
 
     def table(self, name: str) -> TableMap:
         """Return the map of one input; the default where the file says nothing."""
@@ -197,7 +211,7 @@ def load_columns(path: str | os.PathLike[str] | None) -> ColumnsMap:
         raise InputError(f"{source}: cannot be read as YAML in UTF-8 ({reason})") from error
     faults: list[str] = []
     raw = _mapping(raw or {}, str(source), faults)
-    _known(raw, [*INPUTS, "ecgs", "patient_ids"], str(source), "part", faults)
+    _known(raw, [*INPUTS, "ecgs", "patient_ids", "data_kind"], str(source), "part", faults)
     tables = {name: _table_map(raw[name], name, f"{source}: {name}", faults)
               for name in INPUTS if name in raw}  # fmt: skip
     ecgs = _ecg_map(raw.get("ecgs") or {}, f"{source}: ecgs", faults)
@@ -206,9 +220,12 @@ def load_columns(path: str | os.PathLike[str] | None) -> ColumnsMap:
     zeros = identifiers.get("leading_zeros", "ignore")
     if zeros not in ("ignore", "keep"):
         faults.append(f"{source}: patient_ids: leading_zeros is {zeros!r}; expected ignore or keep")
+    kind = raw.get("data_kind")
+    if kind is not None and kind not in DATA_KINDS:
+        faults.append(f"{source}: data_kind is {kind!r}; expected one of {', '.join(DATA_KINDS)}")
     if faults:
         raise InputError(*faults)
-    return ColumnsMap(tables=tables, ecgs=ecgs, leading_zeros=zeros)
+    return ColumnsMap(tables=tables, ecgs=ecgs, leading_zeros=zeros, data_kind=kind)
 
 
 def find_columns(headers: Sequence[str], *, name: str, given: TableMap, source: str) -> dict[str, int]:
@@ -327,7 +344,11 @@ def _table_map(value: Any, name: str, where: str, faults: list[str]) -> TableMap
 
 def _ecg_map(value: Any, where: str, faults: list[str]) -> EcgMap:
     raw = _mapping(value, where, faults)
-    _known(raw, ["pattern", "dates"], where, "key", faults)
+    _known(raw, ["pattern", "dates", "sampling_hz"], where, "key", faults)
+    rate = raw.get("sampling_hz")
+    if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0):
+        faults.append(f"{where}: sampling_hz is {rate!r}; expected samples per second, such as 500")
+        rate = None
     pattern = raw.get("pattern")
     if pattern is not None:
         try:
@@ -339,4 +360,5 @@ def _ecg_map(value: Any, where: str, faults: list[str]) -> EcgMap:
                 faults.append(f"{where}: pattern has no group (?P<patient_id>...); add it")
             _known(dict.fromkeys(groups), ["patient_id", "ecg_time"], where, "group", faults)
     return EcgMap(pattern=None if pattern is None else str(pattern),
-                  dates=None if raw.get("dates") is None else str(raw["dates"]))  # fmt: skip
+                  dates=None if raw.get("dates") is None else str(raw["dates"]),
+                  sampling_hz=None if rate is None else float(rate))  # fmt: skip
