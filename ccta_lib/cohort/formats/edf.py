@@ -58,7 +58,7 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
                                 "expected one rate")  # fmt: skip
         if leads:
             check_size(path, len(leads), length)
-        channels = np.stack([s.data for s in leads]) if leads else np.empty((0, 0))
+        channels = np.stack([_physical(s) for s in leads]) if leads else np.empty((0, 0))
         names = [s.label for s in leads] or [s.label for s in edf.signals]
         units = [s.physical_dimension for s in leads] if leads else [None] * len(names)
         said = _said(edf)
@@ -98,6 +98,13 @@ def _checked_header(path: Path) -> int:
         raise WaveformError(f"{path}: declares {declared} records of {needed} bytes and holds {held} bytes; "
                             "the file is cut short or damaged, export it again")  # fmt: skip
     return declared
+
+
+def _physical(signal: Any) -> np.ndarray:
+    """Return a channel in its unit, float64; edfio's own scaling rounds to single precision."""
+    low, high = signal.physical_range
+    least, most = signal.digital_range
+    return (signal.digital.astype(np.float64) - least) * ((high - low) / (most - least)) + low
 
 
 def _said(edf: Any) -> dict:

@@ -19,8 +19,9 @@ from ccta_lib.cohort.recording import Ecg, arrange
 from ccta_lib.errors import WaveformError
 
 _RECORD_NAME = re.compile(r"[\w.-]+(/\d+)?")
-_COMMENT = re.compile(
-    r"<?(age|sex|patient id|patient name|birth date|statement)>?\s*:\s*([^<]*)", re.IGNORECASE
+_COMMENT = re.compile(r"<?(age|sex)>?\s*:\s*([^<\s]+)", re.IGNORECASE)
+_LINE = re.compile(
+    r"#\s*(patient id|patient name|birth date|recording id|statement)\s*:\s*(.+)", re.IGNORECASE
 )
 # wfdb meets a broken header with whatever its parsing stumbles over; it all means the same to a reader.
 _STUMBLES = (ValueError, LookupError, TypeError, AttributeError, OSError, ArithmeticError, MemoryError)
@@ -37,6 +38,15 @@ def matches(path: Path, head: bytes) -> bool:
 def _record_line(text: str) -> list[str]:
     lines = (line.strip() for line in text.splitlines())
     return next((line.split() for line in lines if line and not line.startswith("#")), [])
+
+
+def _text(path: Path) -> str:
+    """Return the header as text; wfdb itself drops letters that are not ASCII from comments."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _header(path: Path) -> Any:
@@ -82,7 +92,8 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
     except _STUMBLES as error:
         raise WaveformError(f"{path}: the signals cannot be read ({error})") from error
     # wfdb fills in 250 Hz where the header has no rate; a guess is not a rate.
-    says_rate = len(_record_line(path.read_text(encoding="latin-1"))) >= 3
+    text = _text(path)
+    says_rate = len(_record_line(text)) >= 3
     rate = agreed_rate(path, stated, float(record.fs) if says_rate else None)
     if record.p_signal is None:
         raise WaveformError(f"{path}: holds no signal")
@@ -90,7 +101,9 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
     start = None
     if record.base_date is not None and record.base_time is not None:
         start = datetime.combine(record.base_date, record.base_time)
-    said = [(m[1].lower(), clean(m[2])) for line in record.comments or [] for m in _COMMENT.finditer(line)]
+    comments = [line.strip() for line in text.splitlines() if line.lstrip().startswith("#")]
+    said = [(m[1].lower(), clean(m[2])) for line in comments for m in _COMMENT.finditer(line)]
+    said += [(m[1].lower(), clean(m[2])) for line in comments if (m := _LINE.fullmatch(line))]
     first = dict(reversed(said))
     return Ecg(
         signal=signal,
@@ -102,5 +115,5 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
         age=years(first.get("age")),
         sex=sex_of(first.get("sex")),
         statements=tuple(text for name, text in said if name == "statement" and text),
-        recording_id=clean(record.record_name),
+        recording_id=first.get("recording id") or clean(record.record_name),
     )
