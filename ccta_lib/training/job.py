@@ -20,7 +20,8 @@ class FoldJob:
     fold : its number
     folder : where checkpoint, weights and record go
     key : hash of everything the result depends on; a checkpoint of another key is refused
-    signals : `.npy` file of prepared ECGs, float32 (rows, leads, samples), read as a memory map
+    signals : `.npy` file of prepared ECGs, float32 (rows, leads, samples), or, where only the head is trained, of
+        their features (rows, width); read as a memory map
     targets : labels, float64 (rows, 4), NaN unknown
     train, inner, outer : row numbers into `signals` and `targets`
     settings : of the run

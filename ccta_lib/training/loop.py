@@ -155,7 +155,14 @@ def _train_epoch(
     if state.step == 0:
         state.generator.set_state(drawn)
     state.model.train()
-    take = TrainingStep(state.model, state.log_variance, state.optimizer, settings, reduce=ranks.reduce)
+    take = TrainingStep(
+        state.model,
+        state.log_variance,
+        state.optimizer,
+        settings,
+        reduce=ranks.reduce,
+        scaler=state.scaler,
+    )
     for i in range(state.step, job.steps_per_epoch):
         started = time.perf_counter()
         step = epoch * job.steps_per_epoch + i
@@ -233,6 +240,7 @@ def _epoch_row(state: FoldState, job: FoldJob, strength: float) -> dict[str, Any
         **{f"weight_{n}": float(x) for n, x in zip(names, weight, strict=True)},
         "conflict_share": state.sums.conflict_share,
         "mean_cosine": state.sums.mean_cosine,
+        **state.sums.comparison,
     }
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ccta_lib.cohort.store import WaveformStore
 from ccta_lib.errors import InputError, ParameterError, TableError
-from ccta_lib.files import atomic_path, locked, read_json, sha256_file, sha256_json, write_json
+from ccta_lib.files import locked, read_json, sha256_file, sha256_json, write_json
 from ccta_lib.model.contract import InputContract
 from ccta_lib.parallel import as_finished, check_workers
 from ccta_lib.schema import VESSELS, write_table
@@ -22,11 +22,11 @@ from ccta_lib.training.folds import inner_set, label_matrix, patient_folds
 from ccta_lib.training.job import FoldJob, derive_seed
 from ccta_lib.training.loop import RECORD, train_fold
 from ccta_lib.training.network import build_network, weights_path
+from ccta_lib.training.prepared import prepare_features, prepare_signals
 from ccta_lib.training.ranks import Ranks, choose_device
 from ccta_lib.training.settings import TrainingSettings
 from ccta_lib.training.watching import one_thread, reporter, train_alone, watch_folds
 
-PREPARE_BATCH = 128
 FOLDS, LOG, RUN_RECORD, PLAN = "folds.parquet", "training.parquet", "training.json", "plan.json"
 Progress = Callable[..., None]
 
@@ -80,30 +80,6 @@ def kept_rows(cohort: pd.DataFrame, store: WaveformStore) -> pd.DataFrame:
     return cohort[ids.map(kept).to_numpy(dtype=bool)].reset_index(drop=True)
 
 
-def prepare_signals(
-    store: WaveformStore,
-    ecg_ids: list[str],
-    contract: InputContract,
-    path: Path,
-    *,
-    progress: Progress | None = None,
-) -> Path:
-    """Write what the network sees as one `.npy` of float32, (n, leads, samples), in the order of `ecg_ids`."""
-    if path.is_file():
-        return path
-    n = len(ecg_ids)
-    with atomic_path(path) as temporary:
-        out = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype=np.float32, shape=(n, len(contract.leads), contract.samples)
-        )
-        for i in range(0, n, PREPARE_BATCH):
-            out[i : i + PREPARE_BATCH] = contract.prepare(store.signals(ecg_ids[i : i + PREPARE_BATCH]))
-            if progress is not None:
-                progress(min(i + PREPARE_BATCH, n), n, "preparing ECGs")
-        out.flush()
-    return path
-
-
 def train(
     cohort: pd.DataFrame,
     store: WaveformStore,
@@ -143,7 +119,7 @@ def train(
     plan = make_plan(cohort, store, out, settings or TrainingSettings(), seed=seed)
     if plan.finished:
         return TrainingRun.open(plan.folder)
-    plan.prepare(store, progress)
+    plan.prepare(store, progress, workers=workers)
     records: dict[int, dict[str, Any]] = {}
     with watch_folds(plan.jobs, progress):
         for k, record in as_finished(train_alone, [(job,) for job in plan.jobs], workers=workers):
@@ -232,8 +208,8 @@ class Plan:
         path = self.folder / RUN_RECORD
         return path.is_file() and read_json(path)["key"] == self.key
 
-    def prepare(self, store: WaveformStore, progress: Progress | None) -> None:
-        """Write the folds' table and the prepared ECGs.
+    def prepare(self, store: WaveformStore, progress: Progress | None, *, workers: int = 1) -> None:
+        """Write the folds' table and the prepared ECGs, or their features where only the head is trained.
 
         Raises
         ------
@@ -248,7 +224,11 @@ class Plan:
         (self.folder / RUN_RECORD).unlink(missing_ok=True)
         write_table(self.table[["ecg_id", "patient_id"]].assign(fold=self.fold), self.folds_folder / FOLDS)
         ids = self.table["ecg_id"].astype(str).tolist()
-        prepare_signals(store, ids, self.contract, self.jobs[0].signals, progress=progress)
+        path = self.jobs[0].signals
+        if self.settings.trainable == "head":
+            prepare_features(store, ids, self.settings, path, workers=workers, progress=progress)
+        else:
+            prepare_signals(store, ids, self.contract, path, progress=progress)
         write_json({"key": self.key, "inputs": self.inputs}, self.folds_folder / PLAN)
 
     def _refuse_others(self) -> None:
@@ -300,7 +280,8 @@ def make_plan(
     }
     key, folder = sha256_json(inputs), Path(out)
     ids = table["ecg_id"].astype(str).tolist()
-    signals = folder / "folds" / f"prepared-{sha256_json([store.key, ids, contract.as_dict()])[:16]}.npy"
+    seen = [store.key, ids, contract.as_dict(), *([weights] if settings.trainable == "head" else [])]
+    signals = folder / "folds" / f"prepared-{sha256_json(seen)[:16]}.npy"
     jobs = [
         _job(k, folder, key, signals, targets, fold, table, settings, seed) for k in range(settings.n_folds)
     ]

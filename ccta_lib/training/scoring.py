@@ -26,8 +26,8 @@ def score(
     Parameters
     ----------
     model : the network
-    signals : float32 array or memory map, shape (n, leads, samples)
-        Prepared ECGs; read batch by batch.
+    signals : float32 array or memory map, shape (n, leads, samples), or (n, width)
+        Prepared ECGs, or their features; read batch by batch.
     rows : int array, shape (k,), optional
         Which of them; all by default.
     batch : ECGs at a time
@@ -41,10 +41,11 @@ def score(
     ranks = ranks or Ranks()
     device = model.dense.weight.device
     rows = np.arange(len(signals)) if rows is None else rows
+    logits = model.dense if signals.ndim == 2 else model
     out = np.zeros((len(rows), model.config.n_classes))
     for i in range(ranks.rank * batch, len(rows), ranks.size * batch):
         x = torch.from_numpy(signals[rows[i : i + batch]])
-        out[i : i + batch] = model(to_device(x, device)).double().cpu().numpy()
+        out[i : i + batch] = logits(to_device(x, device)).double().cpu().numpy()
     return ranks.sum_array(out)
 
 

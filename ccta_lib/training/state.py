@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,14 @@ from ccta_lib.model.net1d import Net1D
 from ccta_lib.schema import VESSELS
 from ccta_lib.training.job import FoldJob, derive_seed
 from ccta_lib.training.network import build_network
+from ccta_lib.training.objective import Comparison
 from ccta_lib.training.ranks import CPU
-from ccta_lib.training.step import StepResult
+from ccta_lib.training.step import StepResult, gradient_scaler
+from ccta_lib.training.trainable import build_optimizer
 
 CHECKPOINT = "checkpoint.pt"
+PAIRS = tuple(f"{a.lower()}_{b.lower()}" for a, b in combinations(VESSELS, 2))
+"""Pairs of vessels in the order of `objective.pair_cosines`."""
 
 
 @dataclass
@@ -36,6 +41,13 @@ class EpochSums:
     pairs: int = 0
     conflicts: float = 0.0
     cosine: float = 0.0
+    pair_counts: list[float] = field(default_factory=lambda: [0.0] * len(PAIRS))
+    pair_conflicts: list[float] = field(default_factory=lambda: [0.0] * len(PAIRS))
+    feature_conflicts: list[float] = field(default_factory=lambda: [0.0] * len(PAIRS))
+    agreements: float = 0.0
+    compared: int = 0
+    update_cosine: float = 0.0
+    update_ratio: float = 0.0
     seconds: float = 0.0
 
     def add(self, result: StepResult) -> None:
@@ -49,6 +61,42 @@ class EpochSums:
             self.pairs += conflict.pairs
             self.conflicts += conflict.share * conflict.pairs
             self.cosine += conflict.mean_cosine * conflict.pairs
+        if result.comparison is not None:
+            self._compare(result.comparison)
+
+    def _compare(self, found: Comparison) -> None:
+        exact, features = np.array(found.exact), np.array(found.features)
+        self.pair_counts = (np.array(self.pair_counts) + ~np.isnan(exact)).tolist()
+        self.pair_conflicts = (np.array(self.pair_conflicts) + (exact < 0)).tolist()
+        self.feature_conflicts = (np.array(self.feature_conflicts) + (features < 0)).tolist()
+        self.agreements += float(((exact < 0) == (features < 0))[~np.isnan(exact)].sum())
+        if not math.isnan(found.update_cosine):
+            self.compared += 1
+            self.update_cosine += found.update_cosine
+            self.update_ratio += found.update_ratio
+
+    @property
+    def comparison(self) -> dict[str, float]:
+        """Exact PCGrad beside the feature-level one, as columns of the log; NaN where nothing was compared.
+
+        Share of steps in which a pair of vessels conflicted, by either kind of gradient; share of pairs about which the
+        two agree; mean cosine and ratio of norms of the two updates of the trunk.
+        """
+        counts = np.array(self.pair_counts)
+        shares = {
+            name: np.divide(values, counts, out=np.full(len(PAIRS), np.nan), where=counts > 0)
+            for name, values in (
+                ("conflict", self.pair_conflicts),
+                ("feature_conflict", self.feature_conflicts),
+            )
+        }
+        total, compared = counts.sum(), self.compared
+        return {
+            **{f"{n}_{p}": float(x) for n, xs in shares.items() for p, x in zip(PAIRS, xs, strict=True)},
+            "feature_agreement": float(self.agreements / total) if total else math.nan,
+            "update_cosine": self.update_cosine / compared if compared else math.nan,
+            "update_ratio": self.update_ratio / compared if compared else math.nan,
+        }
 
     @property
     def mean_losses(self) -> np.ndarray:
@@ -76,6 +124,7 @@ class FoldState:
     report: Any
     log_variance: Tensor
     optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
     generator: torch.Generator
     epoch: int = 0
     step: int = 0
@@ -101,22 +150,9 @@ class FoldState:
         model.to(device)
         # log sigma^2 is what the published code learns; equation 1's log sigma is half of it.
         log_variance = torch.zeros(len(VESSELS), requires_grad=True, device=device)
-        own = settings.sigma_learning_rate
-        sigma_rate, sigma_decay = (
-            (settings.learning_rate, settings.weight_decay) if own == "paper" else (float(own), 0.0)
-        )
-        optimizer = torch.optim.AdamW(
-            [
-                {
-                    "params": [p for p in model.parameters() if p.requires_grad],
-                    "peak": settings.learning_rate,
-                    "weight_decay": settings.weight_decay,
-                },
-                {"params": [log_variance], "peak": sigma_rate, "weight_decay": sigma_decay},
-            ],
-            fused=True,
-        )
-        state = cls(model, contract, report, log_variance, optimizer, torch.Generator())
+        optimizer = build_optimizer(model, log_variance, settings)
+        scaler = gradient_scaler(settings, device)
+        state = cls(model, contract, report, log_variance, optimizer, scaler, torch.Generator())
         path = job.folder / CHECKPOINT
         if path.is_file():
             saved = torch.load(path, map_location="cpu", weights_only=True)
@@ -131,6 +167,7 @@ class FoldState:
     def _take(self, saved: dict[str, Any]) -> None:
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
+        self.scaler.load_state_dict(saved["scaler"])
         with torch.no_grad():
             self.log_variance.copy_(saved["log_variance"])
         self.generator.set_state(saved["generator"])
@@ -152,6 +189,7 @@ class FoldState:
             "places": self.places,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "log_variance": self.log_variance.detach(),
             "generator": self.generator.get_state(),
             "dropout_generator": torch.get_rng_state(),

@@ -24,7 +24,7 @@ from ccta_lib.training.folds import label_matrix
 from ccta_lib.training.job import FoldJob, derive_seed
 from ccta_lib.training.loop import train_fold
 from ccta_lib.training.network import build_network
-from ccta_lib.training.run import prepare_signals
+from ccta_lib.training.prepared import prepare_signals
 from ccta_lib.training.scoring import best_epoch, eligible_vessels, score, vessel_aucs
 from ccta_lib.training.settings import TrainingSettings
 from ccta_lib.training.state import CHECKPOINT
@@ -122,7 +122,8 @@ def test_other_inputs_are_not_continued(job, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"pcgrad": False},
+        {"pcgrad": "none"},
+        {"pcgrad": "features"},
         {"uncertainty": "equal"},
         {"uncertainty": "paper", "sigma_learning_rate": 1e-2},
         {"augmentation": False},
@@ -137,7 +138,7 @@ def test_each_ingredient_can_be_left_out_and_matters(job, reference, tmp_path, c
     assert np.isfinite([row["loss_rca"], row["macro_outer"]]).all()
     base = train_fold(replace(job, folder=tmp_path / "b", settings=SETTINGS.model_copy(update={"epochs": 1})))
     assert row["loss_rca"] != base["log"][0]["loss_rca"]
-    if change.get("pcgrad") is False:
+    if change.get("pcgrad") == "none":
         assert np.isnan(row["conflict_share"])
     if change.get("uncertainty") == "equal":
         assert row["weight_rca"] == 1
