@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from ccta_lib import __version__
@@ -16,15 +17,29 @@ copyright = "2026, the ccta-lib authors; text, tables and data CC BY 4.0, code M
 version = release = __version__
 language = "en"
 
-extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinxcontrib.bibtex", "sphinx.ext.mathjax"]
+extensions = [
+    "myst_nb", "sphinx_design", "sphinx_copybutton", "sphinxcontrib.bibtex", "sphinx.ext.mathjax",
+    "sphinx.ext.autodoc", "sphinx.ext.napoleon", "ccta_lib.book.sphinx_book",
+]  # fmt: skip
 # One self-contained file, laid into _static by the renderer; only pages with mathematics load it.
 mathjax_path = "mathjax.js"
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "plain"
-exclude_patterns = ["_generated"]
+exclude_patterns = ["_generated", "notebooks", "reporting"]
 nitpicky = True
+# Types in signatures are names of Python and of packages whose own documentation no page here may ask for.
+nitpick_ignore_regex = [("py:.*", r"(?!ccta_lib\.).*"), ("py:class", ".*")]
 numfig = True
 suppress_warnings = ["mystnb.unknown_mime_type"]
+
+# The reference: what is public, as its docstrings tell it, also where torch is not installed.
+autodoc_mock_imports = [name for name in ("torch", "safetensors") if not find_spec(name)]
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}

@@ -200,7 +200,6 @@ class Chapter:
                      _facts(label, caption, "" if data is None else f"figure_{name}.csv", paper))  # fmt: skip
 
 
-
 def sentence(text: str) -> Shown:
     """Show computed prose, MyST text, as part of the page."""
     return Shown(f"<p>{html.escape(text)}</p>", text)

@@ -112,6 +112,6 @@ class RunRecord:
 
     def finish_stage(self, name: str, key: str, **details: Any) -> None:
         """Record a stage that has succeeded."""
-        finished = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        self.values["stages"][name] = details | {"key": key, "finished": finished}
-        self.update(versions=versions(), commit=git_commit(), hardware=hardware(), command=sys.argv[1:])
+        finished, commit = time.strftime("%Y-%m-%dT%H:%M:%S%z"), git_commit()
+        self.values["stages"][name] = details | {"key": key, "finished": finished, "commit": commit}
+        self.update(versions=versions(), commit=commit, hardware=hardware(), command=sys.argv[1:])

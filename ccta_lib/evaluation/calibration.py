@@ -53,7 +53,7 @@ def calibration_summary(y: Any, p: Any) -> pd.Series:
     -------
     Series
         brier; brier_null (of the base rate); o_e, observed over expected; citl, the intercept with slope 1;
-        intercept and slope, jointly; ici, e50, e90, emax of |LOWESS - p| (it = 0, frac = 2/3; the loess-based
+        intercept and slope, jointly; ici, e50, e90, emax of abs(LOWESS - p) (it = 0, frac = 2/3; the loess-based
         ICI of Austin and Steyerberg 2019 differs); n_boundary, rows with p exactly 0 or 1, which leave citl,
         intercept and slope only. NaN where undefined; `attrs["note"]` says why.
 

@@ -88,7 +88,7 @@ def cluster_test(
     member : (n,) 1 = first group, 0 = second, NaN = neither
     sets : (n,) matched set; negative = unmatched
     n_permutations : draws in which the group is shuffled among the patients of each set
-    threshold : |statistic| beyond which neighbouring times of a lead form a cluster
+    threshold : size of the statistic beyond which neighbouring times of a lead form a cluster
     rng : generator of the permutations
 
     Notes
@@ -96,7 +96,7 @@ def cluster_test(
     With g and x centred within sets, the difference is sum(g x) / sum(g^2): the mean of the sets' differences
     weighted by n1 n0 / n. Its permutation variance is known exactly, so the statistic needs no estimate of it.
     The p-value of a cluster is the share of permutations, the data's own among them, whose largest cluster by
-    summed |statistic| is at least as large (Maris and Oostenveld 2007): the family-wise error over all leads
+    summed absolute statistic is at least as large (Maris and Oostenveld 2007): the family-wise error over all leads
     and times is controlled. It says that groups differ; where a cluster begins and ends is not tested.
 
     Raises

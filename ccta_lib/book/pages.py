@@ -1,0 +1,191 @@
+"""Page parts that state what this run is: written from its record, so that text and record cannot disagree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+
+from ccta_lib.banner import banner_text
+from ccta_lib.book.chapter import pipe_table
+from ccta_lib.book.disclosure import book_bibtex
+from ccta_lib.book.locate import book_folder
+from ccta_lib.book.methods import methods_text
+from ccta_lib.book.reporting import items_table, read_items
+from ccta_lib.book.runner import VARIANT, chapter_names, read_chapter
+from ccta_lib.schema import COHORT_COLUMNS, COHORTS, PREDICTION_COLUMNS, data_dictionary
+
+KINDS = {"simulated": "simulated", "real_proxy": "real ECGs with proxy labels", "user": "your own"}
+
+
+def write_pages(folder: Path, run: dict[str, Any], run_dir: Path) -> None:
+    """Write every generated page part into `folder`.
+
+    Parameters
+    ----------
+    folder : `_generated` of the book's sources
+    run : content of `run.json`
+    run_dir : run directory, whose executed chapters say which figures and tables exist
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    chapters = chapter_names()
+    labels = set(labels_of((run_dir / "executed").glob("*.ipynb")))
+    parts = {
+        "run": run_table(run),
+        "banner": f":::{{admonition}} Read this first\n:class: warning\n{banner_text(run['data_kind'])}\n:::\n",
+        "status": status_text(run),
+        "methods": methods_text(run),
+        "contents": contents(chapters, book_folder()),
+        "cite": f"```bibtex\n{book_bibtex(run)}\n```\n",
+        "cohort-columns": _columns(data_dictionary(COHORT_COLUMNS)),
+        "prediction-columns": _columns(
+            data_dictionary({k: v for k, v in PREDICTION_COLUMNS.items() if k not in COHORT_COLUMNS})
+        ),
+        **_simulator_parts(),
+    }
+    for path in sorted((book_folder() / "reporting").glob("*.yaml")):
+        parts[path.stem] = items_table(read_items(path), labels=labels, chapters=chapters)
+    for name, text in parts.items():
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def labels_of(notebooks: Iterable[Path]) -> list[str]:
+    """Return the labels of all figures and tables that executed notebooks show."""
+    found: list[str] = []
+    for path in notebooks:
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                found += re.findall(
+                    r"^:name: (\S+)$", output.get("data", {}).get("text/markdown", ""), flags=re.M
+                )
+    return found
+
+
+def run_table(run: dict[str, Any]) -> str:
+    """Return the table that says what this run is."""
+    origin = run.get("origin", {})
+    facts = {
+        "Patients": KINDS[run["data_kind"]],
+        "Profile": run.get("profile", origin.get("profile", "none: predictions were given")),
+        "Seed": run.get("seed", origin.get("seed", "–")),
+        "ECGs": run.get("counts", "–"),
+        "Library": f"ccta-lib {run['versions']['ccta-lib']}, commit `{run['commit']}`",
+        **({"Predictions made by": f"commit `{origin['commit']}`"} if "commit" in origin else {}),
+        "Predictions": f"SHA-256 `{run['predictions_sha256'][:16]}…`",
+    }
+    return _pairs("This run", facts)
+
+
+def status_text(run: dict[str, Any]) -> str:
+    """Return the tables of the status page: stages, chapters, versions, machine and command."""
+    stages = {n: s for n, s in run["stages"].items() if not n.startswith("chapter ")}
+    rows = [
+        (n, _seconds(s), s.get("peak_mib", "–"), s["finished"], _code(s.get("commit")))
+        for n, s in stages.items()
+    ]
+    columns = ["seconds", "peak MiB", "finished", "commit"]
+    chapters = [_chapter_row(name, run["stages"].get(f"chapter {name}")) for name in _chapters_of(run)]
+    total = sum(float(_seconds(s)) for s in run["stages"].values())
+    machine = run.get("hardware", {})
+    return "\n\n".join([
+        "## Stages before the chapters",
+        pipe_table(pd.DataFrame(rows, columns=["stage", *columns])) if rows else
+        "None: the predictions were given to this run.",
+        "## Chapters",
+        pipe_table(pd.DataFrame(chapters, columns=["chapter", "needs", *columns, "notebook"])),
+        f"All stages together: {total:.0f} seconds, one after the other; chapters run two at a time.",
+        "## Versions",
+        _pairs("Package", run["versions"]),
+        "## Machine",
+        _pairs("Machine", machine) if machine else "Not recorded.",
+        f"Command: `ccta {' '.join(run.get('command', []))}`",
+        "",
+    ])  # fmt: skip
+
+
+def _chapters_of(run: dict[str, Any]) -> list[str]:
+    variants = [
+        n.removeprefix("chapter ") for n in run["stages"] if n.startswith("chapter ") and VARIANT in n
+    ]
+    return [*chapter_names(), *sorted(variants)]
+
+
+def _chapter_row(name: str, stage: dict[str, Any] | None) -> tuple[object, ...]:
+    source = read_chapter(name)
+    title = f"{{doc}}`{source.title} </chapters/{name}>`"
+    needs = ", ".join(n.replace("|", " or ") for n in source.requires)
+    if stage is None:
+        return title, needs, "not run", "–", "–", "–", "–"
+    notebook = f"{{download}}`{name}.ipynb <../notebooks/{name}.ipynb>`"
+    return (
+        title,
+        needs,
+        _seconds(stage),
+        stage.get("peak_mib", "–"),
+        stage["finished"],
+        _code(stage.get("commit")),
+        notebook,
+    )
+
+
+def _seconds(stage: dict[str, Any]) -> str:
+    return f"{stage.get('run_seconds', stage['seconds']):.1f}"
+
+
+def _code(commit: str | None) -> str:
+    return f"`{commit}`" if commit else "–"
+
+
+def _pairs(title: str, facts: dict[str, Any]) -> str:
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    return f"| {title} | |\n|---|---|\n{rows}\n"
+
+
+def contents(chapters: list[str], book: Path) -> str:
+    """Return the tables of contents of what exists: chapters, pages to work with, and how-to pages.
+
+    Parameters
+    ----------
+    chapters : names of the chapters, in reading order
+    book : the book's sources, whose folders hold the other pages
+    """
+    groups = {
+        "Results": [f"chapters/{c}" for c in chapters],
+        "Hands on": _pages(book, "interactive", "exercises", "teaching"),
+        "How to": _pages(book, "howto"),
+    }
+    return "\n".join(
+        "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
+        for caption, pages in groups.items()
+        if pages
+    )
+
+
+def _pages(book: Path, *folders: str) -> list[str]:
+    return [f"{folder}/{path.stem}" for folder in folders for path in sorted((book / folder).glob("*.md"))]
+
+
+def _columns(table: pd.DataFrame) -> str:
+    return pipe_table(table.assign(column="`" + table["column"] + "`")) + "\n"
+
+
+def _simulator_parts() -> dict[str, str]:
+    """Return the tables of the page on the virtual cohort."""
+    from ccta_lib.simulate import DEFAULT_SETTINGS, assumptions
+    from ccta_lib.simulate.observer import ceiling_for
+
+    ecg = ceiling_for(DEFAULT_SETTINGS, list(COHORTS)).query("unit == 'ecg'")
+    names = {"upper": "ceiling", "normal_ecg_upper": "ceiling, normal ECG", "null_floor": "floor"}
+    shown = (
+        ecg[["cohort", "vessel", *names]]
+        .rename(columns=names)
+        .map(lambda v: f"{v:.3f}" if isinstance(v, float) else v)
+    )
+    return {
+        "assumptions": pipe_table(assumptions().astype(str)) + "\n",
+        "ceiling": pipe_table(shown.astype(str)) + "\n",
+    }
