@@ -35,6 +35,11 @@ def check_workers(workers: int) -> None:
         raise InputError(f"workers is {workers}; expected at least 1")
 
 
+def started_by_torchrun() -> bool:
+    """Tell whether torchrun started this process, so that it is one of several that share a fold."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 @contextmanager
 def cluster(address: str | None) -> Iterator[None]:
     """Run the pieces of everything inside the block on the Dask cluster with this scheduler; None = here.

@@ -18,7 +18,7 @@ from ccta_lib.book.render import render
 from ccta_lib.book.runner import chapter_names, run_chapters
 from ccta_lib.cohort import WaveformStore, build_store, flow_table
 from ccta_lib.errors import InputError
-from ccta_lib.files import atomic_path, read_json, sha256_file, sha256_json
+from ccta_lib.files import atomic_path, locked, read_json, sha256_file, sha256_json
 from ccta_lib.profile import Profile
 from ccta_lib.progress import Progress
 from ccta_lib.schema import read_cohort, read_predictions, write_table
@@ -165,18 +165,69 @@ def train_and_predict(
     settings = TrainingSettings.from_dict(profile.training, source=str(profile.path))
     store = WaveformStore.open(run_dir / INPUTS["waveforms"])
     cohort = read_cohort(table_path)
-    key = sha256_json([store.key, sha256_file(table_path), settings.model_dump(), profile.seed,
+    key = sha256_json([store.key, sha256_file(table_path), settings.decisive(), profile.seed,
                        code_hash("model", "training", "schema.py"), versions()])  # fmt: skip
     if not record.is_done("training", key, run_dir / INPUTS["training"]):
-        with record.stage("training", key, seed=profile.seed, settings=settings.model_dump()), report.task(
+        with record.stage("training", key, seed=profile.seed, settings=settings.model_dump()) as details, report.task(
             "Five folds", total=settings.n_folds * settings.epochs
         ) as advance:  # fmt: skip
-            train(cohort, store, run_dir, settings, seed=profile.seed, workers=workers, progress=advance)
+            run = train(
+                cohort, store, run_dir, settings, seed=profile.seed, workers=workers, progress=advance
+            )
+            details["cost"] = run.record["cost"]
     outputs = [run_dir / INPUTS[n] for n in ("predictions", "predictions_by_fold")]
     if not record.is_done("prediction", key, *outputs):
         with record.stage("prediction", key), report.task("Predictions", total=len(cohort)) as advance:
             predict(cohort, store, run_dir, workers=workers, progress=advance)
     _describe(record, read_predictions(run_dir / INPUTS["predictions"]), run_dir)
+
+
+def train_folds(
+    profile: Profile,
+    run_dir: Path,
+    *,
+    cohort: Path | None = None,
+    folds: list[int] | None = None,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> bool:
+    """Prepare a run and train some of its folds, each shared by the processes torchrun started, if it did.
+
+    Parameters
+    ----------
+    profile, run_dir, cohort, progress : as in `prepare_cohort`
+    folds : which ones; all by default, none to prepare only. Other calls may train other folds at the same time
+    workers : processes that prepare
+
+    Returns
+    -------
+    bool
+        Whether this process is the first of those that share the folds: the one to go on.
+    """
+    from ccta_lib.training import TrainingSettings, train_shared
+    from ccta_lib.training.ranks import open_ranks
+
+    settings = TrainingSettings.from_dict(profile.training, source=str(profile.path))
+    with open_ranks(settings.device) as ranks:
+        report = progress if progress and ranks.first else Progress()
+        table_path = cohort or run_dir / "cohort" / "cohort.parquet"
+        if ranks.first:
+            with locked(run_dir / "prepare.lock"):  # several folds may be started at the same moment
+                table_path = prepare_cohort(profile, run_dir, cohort=cohort, workers=workers, progress=report)
+        ranks.wait()
+        title = "Five folds" if folds is None else f"Fold {folds[0]}" if folds else "Preparing"
+        with report.task(title, total=settings.epochs) as advance:
+            train_shared(
+                read_cohort(table_path),
+                WaveformStore.open(run_dir / INPUTS["waveforms"]),
+                run_dir,
+                settings,
+                seed=profile.seed,
+                folds=folds,
+                ranks=ranks,
+                progress=advance,
+            )
+        return ranks.first
 
 
 def predict_cohort(

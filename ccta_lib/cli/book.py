@@ -12,6 +12,7 @@ import click
 from ccta_lib.cli.options import (
     PathArgument,
     cohort_option,
+    dask_option,
     end_with_banner,
     profile_of,
     profile_option,
@@ -28,6 +29,7 @@ from ccta_lib.progress import TerminalProgress
 @click.option("--out", type=PathArgument, help="Run directory  [default: build/PROFILE]")
 @seed_option
 @workers_option
+@dask_option
 def book(
     profile_name: str,
     cohort: Path | None,
@@ -35,6 +37,7 @@ def book(
     out: Path | None,
     seed: int | None,
     workers: int,
+    dask: str | None,
 ) -> None:
     """Make the whole book and print the path of its first page.
 
@@ -45,11 +48,13 @@ def book(
       ccta book --cohort hospital/cohort.csv --out build/hospital
       ccta book --predictions my/predictions.parquet --out build/mine
     """
+    from ccta_lib.parallel import cluster
     from ccta_lib.pipeline import make_book
 
     run_dir = out or Path("build") / profile_name
-    index = make_book(profile_of(profile_name, seed), run_dir, cohort=cohort, predictions=predictions, workers=workers,
-                      progress=TerminalProgress())  # fmt: skip
+    with cluster(dask):
+        index = make_book(profile_of(profile_name, seed), run_dir, cohort=cohort, predictions=predictions,
+                          workers=workers, progress=TerminalProgress())  # fmt: skip
     end_with_banner(run_dir)
     click.echo(f"Open {index}")
 

@@ -10,12 +10,14 @@ import click
 from ccta_lib.cli.options import (
     PathArgument,
     cohort_option,
+    dask_option,
     end_with_banner,
     profile_of,
     profile_option,
     seed_option,
     workers_option,
 )
+from ccta_lib.errors import InputError
 from ccta_lib.progress import TerminalProgress
 
 
@@ -52,22 +54,54 @@ def pretrain(out: Path, workers: int, **settings: int | None) -> None:
 @click.option("--out", type=PathArgument, help="Run directory  [default: build/PROFILE]")
 @seed_option
 @workers_option
-def train(profile_name: str, cohort: Path | None, out: Path | None, seed: int | None, workers: int) -> None:
+@click.option("--fold", type=click.IntRange(min=0), help="Train this fold only.")
+@click.option("--prepare", is_flag=True, help="Make everything the folds need, and train none.")
+@dask_option
+def train(
+    profile_name: str,
+    cohort: Path | None,
+    out: Path | None,
+    seed: int | None,
+    workers: int,
+    fold: int | None,
+    prepare: bool,
+    dask: str | None,
+) -> None:
     """Fine-tune the five folds and write predictions, without running chapters.
 
-    \b
-    Example:
-      ccta train --cohort hospital/cohort.csv --profile full --out build/hospital
-    """
-    from ccta_lib.pipeline import prepare_cohort, train_and_predict
+    Killed at any moment, the same command goes on where it stopped. Folds trained one by one (--fold), perhaps on
+    several machines at a time, are put together by the command without --fold. Under torchrun, its processes share
+    each fold's batches.
 
+    \b
+    Examples:
+      ccta train --cohort hospital/cohort.csv --profile full --out build/hospital
+      ccta train --profile full --fold 3
+      torchrun --nproc-per-node 2 -m ccta_lib train --profile full
+    """
+    from ccta_lib.parallel import cluster, started_by_torchrun
+    from ccta_lib.pipeline import prepare_cohort, train_and_predict, train_folds
+
+    if prepare and fold is not None:
+        raise InputError("--prepare and --fold: give one of them; --prepare trains no fold")
+    if dask and (fold is not None or started_by_torchrun()):
+        raise InputError("--dask spreads whole folds; a single fold, or folds under torchrun, take no --dask")
     profile, run_dir, progress = (
         profile_of(profile_name, seed),
         out or Path("build") / profile_name,
         TerminalProgress(),
     )
-    table = prepare_cohort(profile, run_dir, cohort=cohort, workers=workers, progress=progress)
-    train_and_predict(profile, table, run_dir, workers=workers, progress=progress)
+    if prepare or fold is not None or started_by_torchrun():
+        folds = [] if prepare else None if fold is None else [fold]
+        first = train_folds(profile, run_dir, cohort=cohort, folds=folds, workers=workers, progress=progress)
+        if not first:
+            return
+        if folds is not None:
+            click.echo(run_dir / "folds" if prepare else run_dir / "folds" / f"fold{fold}")
+            return
+    with cluster(dask):
+        table = prepare_cohort(profile, run_dir, cohort=cohort, workers=workers, progress=progress)
+        train_and_predict(profile, table, run_dir, workers=workers, progress=progress)
     end_with_banner(run_dir)
     click.echo(run_dir / "predictions.parquet")
 
@@ -81,15 +115,20 @@ def train(profile_name: str, cohort: Path | None, out: Path | None, seed: int | 
     "--out", type=PathArgument, required=True, help="Folder for predictions.parquet and the waveform store."
 )
 @workers_option
-def predict(run_dir: Path, cohort: Path, out: Path, workers: int) -> None:
+@dask_option
+def predict(run_dir: Path, cohort: Path, out: Path, workers: int, dask: str | None) -> None:
     """Predict another cohort with the networks of a run: the mean of the five.
+
+    Killed at any moment, the same command goes on after the ECGs it had scored.
 
     \b
     Example:
       ccta predict --run build/demo --cohort hospital/cohort.csv --out build/hospital
     """
+    from ccta_lib.parallel import cluster
     from ccta_lib.pipeline import predict_cohort
 
-    path = predict_cohort(cohort, run_dir, out, workers=workers, progress=TerminalProgress())
+    with cluster(dask):
+        path = predict_cohort(cohort, run_dir, out, workers=workers, progress=TerminalProgress())
     end_with_banner(out)
     click.echo(path)

@@ -17,6 +17,8 @@ cohort_option = click.option(
 )
 workers_option = click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True,
                               help="Processes at a time.")  # fmt: skip
+dask_option = click.option("--dask", metavar="ADDRESS",
+                           help="Run pieces on this Dask cluster (tcp://...).")  # fmt: skip
 
 
 def profile_of(name: str, seed: int | None) -> Profile:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ccta_lib.training.inference import predict
     from ccta_lib.training.objective import pcgrad, uncertainty_weighted
     from ccta_lib.training.pretraining import pretrain
-    from ccta_lib.training.run import TrainingRun, train
+    from ccta_lib.training.run import TrainingRun, train, train_shared
 
 _HOME = {
     "augment": "augmentation",
@@ -30,6 +30,7 @@ _HOME = {
     "predict": "inference",
     "pretrain": "pretraining",
     "train": "run",
+    "train_shared": "run",
     "TrainingRun": "run",
     "uncertainty_weighted": "objective",
 }
@@ -45,6 +46,7 @@ __all__ = [
     "predict",
     "pretrain",
     "train",
+    "train_shared",
     "uncertainty_weighted",
 ]
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ccta_lib.errors import ParameterError
+from ccta_lib.errors import CctaError, ParameterError
 from ccta_lib.files import read_json, write_json
 from ccta_lib.model.checkpoint import save_weights
 from ccta_lib.model.net1d import Net1D
@@ -56,10 +56,12 @@ def train_fold(job: FoldJob, *, tick: Tick | None = None, ranks: Ranks | None = 
     ParameterError
         If the loss stops being finite, or several processes share a network whose rows depend on each other.
     """
-    record_path = job.folder / RECORD
-    if record_path.is_file() and read_json(record_path)["key"] == job.key:
-        return read_json(record_path)
     ranks = ranks or Ranks(device=choose_device(job.settings.device))
+    record_path = job.folder / RECORD
+    # The first process decides for all: another machine may see a file later.
+    found = ranks.share(read_json(record_path) if record_path.is_file() else None)
+    if found is not None and found["key"] == job.key:
+        return found
     job.folder.mkdir(parents=True, exist_ok=True)
     devices = [ranks.device] if ranks.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):  # dropout draws from the process's own generator
@@ -79,6 +81,11 @@ def _train(job: FoldJob, tick: Tick | None, ranks: Ranks) -> dict[str, Any]:
     state = FoldState.start(job, ranks.device)
     if ranks.size > 1:
         _check_shareable(state.model)
+        if ranks.share((state.epoch, state.step)) != (state.epoch, state.step):
+            raise CctaError(
+                f"{job.folder / CHECKPOINT}: process {ranks.rank} sees another checkpoint than the first process; "
+                "the run directory must lie on a file system all machines share, run the same command again"
+            )
     if place(ranks) not in state.places:
         state.places.append(place(ranks))
     signals = np.load(job.signals, mmap_mode="r")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, distributed
 
 from ccta_lib.errors import CctaError, ParameterError
+from ccta_lib.parallel import started_by_torchrun
 
 Value = TypeVar("Value")
 CPU = torch.device("cpu")
@@ -85,11 +86,6 @@ class Ranks:
                 f"({str(error).strip().splitlines()[0]}); run the same command again, it goes on from its "
                 "last checkpoint"
             ) from error
-
-
-def started_by_torchrun() -> bool:
-    """Tell whether torchrun started this process; needs no torch."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def choose_device(name: str) -> torch.device:

@@ -162,7 +162,7 @@ def train_shared(
     unknown = sorted(set(wanted) - set(range(len(plan.jobs))))
     if unknown:
         raise ParameterError(f"--fold: found {unknown[0]}; expected 0 to {len(plan.jobs) - 1}")
-    if plan.finished:
+    if ranks.share(plan.finished):
         return
     if ranks.first:
         with locked(plan.folds_folder / "prepare.lock"):  # other folds may start at the same moment
