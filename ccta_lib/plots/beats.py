@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ccta_lib.plots.style import HIGH_RISK, LOW_RISK, NEUTRAL, WIDTH
+from ccta_lib.plots.thinning import thinned
 from ccta_lib.schema import LEADS, VESSELS
 
 MARKED_WAVES: Mapping[str, tuple[float, float]] = {"P": (-220, -60), "QRS": (-60, 60), "ST-T": (60, 420)}
@@ -156,22 +157,6 @@ def planted_leads(planted: pd.DataFrame, *, waves: Sequence[str] = ("st", "t")) 
         ax.set_title(vessel)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
-
-
-def thinned(x: np.ndarray, y: np.ndarray, tolerance: float) -> np.ndarray:
-    """Leave out points of a line that others replace within `tolerance` of y (Douglas and Peucker 1973); (m, 2)."""
-    keep = np.zeros(x.size, dtype=bool)
-    keep[[0, -1]] = True
-    spans = [(0, x.size - 1)]
-    while spans:
-        first, last = spans.pop()
-        between = slice(first + 1, last)
-        off = np.abs(y[between] - np.interp(x[between], x[[first, last]], y[[first, last]]))
-        if off.size and off.max() > tolerance:
-            middle = first + 1 + int(off.argmax())
-            keep[middle] = True
-            spans += [(first, middle), (middle, last)]
-    return np.column_stack([x[keep], y[keep]])
 
 
 def _runs(ms: np.ndarray, inside: np.ndarray) -> list[tuple[float, float]]:

@@ -8,12 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from ccta_lib.plots.thinning import thinned
 from ccta_lib.schema import LEADS
 
 GRID = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 RHYTHM = "II"
 COLUMN_SECONDS = 2.5
 ROW_MILLIVOLT = 3.0
+TOLERANCE_MV = 0.015  # a seventh of a small square, less than the width of the line
 
 
 def ecg_paper(
@@ -38,7 +40,8 @@ def ecg_paper(
             stop = round((seconds if len(leads) == 1 else (c + 1) * COLUMN_SECONDS) * sampling_hz)
             trace = signal[LEADS.index(lead), start:stop]
             time = (start + np.arange(trace.size)) / sampling_hz
-            ax.plot(time, base + np.clip(trace, -ROW_MILLIVOLT, ROW_MILLIVOLT), color="black", linewidth=0.6)
+            line = thinned(time, base + np.clip(trace, -ROW_MILLIVOLT, ROW_MILLIVOLT), TOLERANCE_MV)
+            ax.plot(*line.T, color="black", linewidth=0.6)
             ax.text(start / sampling_hz + 0.06, base + 0.9, lead, fontsize=7, fontweight="bold")
     ax.set(xlim=(0, seconds), ylim=(0, rows * ROW_MILLIVOLT), title=title)
     ax.set_aspect(0.4)

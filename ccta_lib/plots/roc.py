@@ -11,7 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ccta_lib.plots.style import COLOURS, LINES, MARKERS, NEUTRAL, SERIES, WIDTH
+from ccta_lib.plots.thinning import thinned
 from ccta_lib.schema import VESSELS, Vessel
+
+TOLERANCE = 0.002  # of an axis: less than the width of the line
 
 
 def roc_curves(curves: pd.DataFrame, aucs: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
@@ -36,8 +39,7 @@ def roc_curves(curves: pd.DataFrame, aucs: pd.DataFrame, *, title: str = "", ax:
             label = f"{vessel} {row.estimate:.2f} ({row.n_pos}/{row.n})"
         else:
             label = f"{vessel} {row.estimate:.2f} [{row.low:.2f}, {row.high:.2f}] ({row.n_pos}/{row.n})"
-        ax.plot(1 - curve["specificity"], curve["sensitivity"], color=COLOURS[vessel], linestyle=LINES[vessel],
-                label=label)  # fmt: skip
+        ax.plot(*_staircase(curve), color=COLOURS[vessel], linestyle=LINES[vessel], label=label)
     ax.set(
         xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="1 − specificity", ylabel="Sensitivity", title=title
     )
@@ -54,6 +56,18 @@ def roc_curves(curves: pd.DataFrame, aucs: pd.DataFrame, *, title: str = "", ax:
         borderpad=0.2,
     )
     return ax
+
+
+def _staircase(curve: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y of a curve without the steps too small to see.
+
+    Seen along the diagonal a staircase never turns back, so it can be thinned as a function.
+    """
+    x, y = 1 - curve["specificity"].to_numpy(), curve["sensitivity"].to_numpy()
+    if not len(x):
+        return x, y
+    along, across = thinned(y + x, y - x, TOLERANCE).T
+    return (along - across) / 2, (along + across) / 2
 
 
 def roc_panels(curves: pd.DataFrame, aucs: pd.DataFrame, *, by: str = "panel") -> Figure:

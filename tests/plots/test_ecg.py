@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ccta_lib.plots.ecg import GRID, ROW_MILLIVOLT, ecg_figure
+from ccta_lib.plots.ecg import GRID, ROW_MILLIVOLT, TOLERANCE_MV, ecg_figure
 from ccta_lib.schema import LEADS
 
 
@@ -20,4 +20,15 @@ def test_every_lead_is_drawn_where_it_stands_and_to_scale() -> None:
         np.testing.assert_allclose(line.get_ydata() - base, 0.1 * LEADS.index(name))
     assert ax.get_aspect() == 0.4  # 1 mV is as high as 0.4 s is wide: 10 mm
     assert ax.lines[-1].get_xdata()[-1] > 9.9
+    plt.close("all")
+
+
+def test_a_noisy_ecg_stays_small_and_true() -> None:
+    rng = np.random.default_rng(0)
+    signal = 0.03 * rng.normal(size=(12, 5000))
+    (ax,) = ecg_figure(signal).axes
+    rhythm = ax.lines[-1]
+    x, y = np.asarray(rhythm.get_xdata()), np.asarray(rhythm.get_ydata()) - 0.5 * ROW_MILLIVOLT
+    assert x.size < 4000
+    assert np.abs(np.interp(np.arange(5000) / 500, x, y) - signal[1]).max() <= TOLERANCE_MV + 1e-9
     plt.close("all")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ccta_lib.evaluation import roc_points
-from ccta_lib.plots.roc import auc_intervals, roc_curves, roc_panels
+from ccta_lib.plots.roc import TOLERANCE, auc_intervals, roc_curves, roc_panels
 from ccta_lib.plots.style import apply_style
 
 AUCS = pd.DataFrame(
@@ -39,11 +39,27 @@ def close_figures():
 def test_curve_and_legend_are_the_tables() -> None:
     ax = roc_curves(CURVE, AUCS)
     _, curve, empty = ax.lines
-    np.testing.assert_array_equal(curve.get_xdata(), 1 - CURVE["specificity"])
-    np.testing.assert_array_equal(curve.get_ydata(), CURVE["sensitivity"])
+    # Points inside a straight run are left out; the corners of the staircase stand.
+    drawn = np.column_stack([curve.get_xdata(), curve.get_ydata()])
+    np.testing.assert_allclose(drawn, [[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 1], [1, 1]], atol=1e-12)
     assert len(empty.get_xdata()) == 0
     texts = [t.get_text() for t in ax.get_legend().get_texts()]
     assert texts == ["RCA 0.75 [0.60, 0.90] (2/4)", "LM not estimable (0/4)"]
+
+
+def test_thousands_of_points_are_thinned_unseen() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.random(5000) < 0.2
+    whole = roc_points(y, rng.normal(y * 1.0)).assign(vessel="RCA", cohort="internal", subgroup="all")
+    line = roc_curves(whole, AUCS).lines[1]
+    x, height = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    assert x.size < 0.2 * len(whole)
+    # Seen along the diagonal nothing moves by more than the tolerance.
+    along, across = (
+        whole["sensitivity"] + 1 - whole["specificity"],
+        whole["sensitivity"] - 1 + whole["specificity"],
+    )
+    assert np.abs(np.interp(along, height + x, height - x) - across).max() <= TOLERANCE + 1e-12
 
 
 def test_vessels_differ_without_colour() -> None:
