@@ -181,7 +181,7 @@ def _entry(
         "title": title, "ecg_id": ecg_id, "facts": ", ".join(known), "beats": np.round(beats, 3).tolist(),
         "grades": [None if pd.isna(row[v.grade_column]) else str(row[v.grade_column]) for v in VESSELS],
         "percent": [round(float(truth[f"percent_{v.lower()}"])) for v in VESSELS],
-        "probabilities": [None if pd.isna(p) else round(float(p), 4) for p in (row[v.prob_column] for v in VESSELS)],
+        "probabilities": [None if pd.isna(p) else round(float(p), 8) for p in (row[v.prob_column] for v in VESSELS)],
         "signal": _packed(signal[OF_TWELVE][:, ::SIGNAL_STEP], "<i2"),
         "overlays": [{
             "label": "what disease was planted (Q, ST, T)", "unit": "µV", "hz": HZ // OVERLAY_STEP,

@@ -131,7 +131,7 @@ def _incidence(patients: pd.DataFrame, horizon: float) -> dict[str, Any] | None:
 
 def _number(value: float) -> float | None:
     """Round for the page; JSON has no NaN."""
-    return round(float(value), 6) if np.isfinite(value) else None
+    return round(float(value), 8) if np.isfinite(value) else None
 
 
 def threshold_table(data: dict[str, Any]) -> pd.DataFrame:
