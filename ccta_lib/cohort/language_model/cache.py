@@ -1,0 +1,61 @@
+"""Answers already paid for, kept on disk one by one: a killed run goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+from ccta_lib.cohort.language_model.endpoint import Answer
+from ccta_lib.errors import InputError
+
+
+class AnswerCache:
+    """Answers by question; the question itself is stored as a hash only, but answers quote reports.
+
+    Parameters
+    ----------
+    path : SQLite file, readable by its owner alone
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        self._lock = threading.Lock()
+        try:
+            self._base = sqlite3.connect(path, check_same_thread=False, timeout=30)
+            with self._base:
+                self._base.execute(
+                    "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, text TEXT NOT NULL, "
+                    "complete INTEGER NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL)"
+                )
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{path}: is no cache of answers ({error}); delete it or name another"
+            ) from error
+
+    @staticmethod
+    def key(*parts: str) -> str:
+        """Return the key of a question: endpoint, model, wording, report."""
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def get(self, key: str) -> Answer | None:
+        """Return an answer, or None."""
+        with self._lock:
+            row = self._base.execute(
+                "SELECT text, complete, tokens_in, tokens_out FROM answers WHERE key = ?", (key,)
+            ).fetchone()
+        return None if row is None else Answer(row[0], bool(row[1]), row[2], row[3])
+
+    def put(self, key: str, answer: Answer) -> None:
+        """Keep an answer; it is on disk when this returns."""
+        with self._lock, self._base:
+            row = (key, answer.text, int(answer.complete), answer.tokens_in, answer.tokens_out)
+            self._base.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._base.close()
