@@ -7,7 +7,7 @@ import sys
 import click
 
 from ccta_lib import __version__
-from ccta_lib.cli import book, networks, simulate, tables
+from ccta_lib.cli import book, cohort, networks, simulate, tables
 from ccta_lib.errors import CctaError, InputError
 
 MOST_FAULTS = 20
@@ -49,6 +49,7 @@ for verb in (
     book.run,
     book.compare,
     simulate.simulate,
+    cohort.cohort,
     networks.pretrain,
     networks.train,
     networks.predict,

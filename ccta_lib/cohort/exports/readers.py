@@ -1,0 +1,151 @@
+"""Grades of the linked examinations: a second reader beside the rules, and what clinicians are asked to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ccta_lib.cohort.exports import cells
+from ccta_lib.cohort.exports.columns import ColumnsMap, report_column
+from ccta_lib.cohort.exports.intake import Intake
+from ccta_lib.cohort.exports.reading import RANK, UNKNOWN
+from ccta_lib.cohort.exports.tables import Table
+from ccta_lib.cohort.text import GradeReading
+from ccta_lib.schema import VESSELS, Vessel
+
+if TYPE_CHECKING:
+    from ccta_lib.cohort.language_model import LanguageModelReader
+
+
+class Report(NamedTuple):
+    """Text of one row of the reports, and what else the row says of the person: to be taken out of the text."""
+
+    row: int
+    text: str
+    identifiers: tuple[str, ...] = ()
+    dates: tuple[date, ...] = ()
+
+
+SecondReader = Callable[[Sequence[Report]], Sequence[Mapping[Vessel, GradeReading]]]
+"""Reads some reports; it is called with those of linked examinations only."""
+BATCH = 64
+NOT_MENTIONED, UNSURE = "not mentioned", "not sure"
+DIFFER, ONE_ONLY = "readers differ", "one reader abstains"
+_SECOND = ["second_grade", "second_percent", "second_confidence", "second_evidence"]
+
+
+def gather(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
+    """Collect the rule reader's readings of some report rows.
+
+    Parameters
+    ----------
+    intake : Intake
+        Of the reports.
+    rows : DataFrame
+        row and exam of the report rows in question.
+
+    Returns
+    -------
+    DataFrame
+        row, exam, vessel, grade (text, missing = abstained), percent, confidence, evidence.
+    """
+    exam = rows.set_index("row")["exam"]
+    parts = [part[part["row"].isin(exam.index)] for part in intake.evidence()]
+    table = pd.concat(parts, ignore_index=True)
+    table["exam"] = exam.reindex(table["row"]).to_numpy(dtype=np.int64)
+    return table
+
+
+def add_second(readings: pd.DataFrame, intake: Intake, mapping: ColumnsMap, reader: SecondReader,
+               progress: Callable[..., None]) -> pd.DataFrame:  # fmt: skip
+    """Have the same reports read by another reader; see `settle` for what follows."""
+    wanted = set(readings["row"])
+    found: list[tuple[Any, ...]] = []
+    batch: list[Report] = []
+    done = 0
+
+    def flush() -> None:
+        nonlocal done
+        for report, reading in zip(batch, reader(batch), strict=True):
+            found.extend((report.row, str(v), r.grade and str(r.grade), r.percent, r.confidence, r.evidence)
+                         for v, r in reading.items())  # fmt: skip
+        done += len(batch)
+        batch.clear()
+        progress(done, len(wanted))
+
+    for report in report_texts(intake, mapping, wanted):
+        batch.append(report)
+        if len(batch) == BATCH:
+            flush()
+    if batch:
+        flush()
+    second = pd.DataFrame(found, columns=["row", "vessel", *_SECOND])
+    return readings.merge(second, on=["row", "vessel"], how="left", validate="one_to_one")
+
+
+def report_texts(intake: Intake, mapping: ColumnsMap, rows: set[int]) -> Iterator[Report]:
+    """Yield some rows of the reports; the file is streamed once more."""
+    table = Table(intake.path, "reports", mapping.table("reports"))
+    for piece in table.pieces():
+        for row, values in zip(piece.rows, piece.cells, strict=True):
+            if row in rows:
+                found = {c: v for c, v in zip(table.columns, values, strict=True) if not cells.is_empty(v)}
+                texts = [str(found["report"])] if "report" in found else []
+                texts += [f"{v}: {found[report_column(v)]}" for v in VESSELS if report_column(v) in found]
+                told = [found[c] for c in ("patient_id", "exam_id", "name") if c in found]
+                times = (cells.moment(found[c], pattern=table.given.date_format(c), epoch=table.epoch)
+                         for c in ("birth_date", "ccta_time") if c in found)  # fmt: skip
+                yield Report(row, "\n".join(texts), tuple(cells.identifier(t) or cells.plain(t) for t in told),
+                             tuple(t.time.date() for t in times if t is not None))  # fmt: skip
+
+
+def by_language_model(model: LanguageModelReader) -> SecondReader:
+    """Let a language model be the second reader: it gets the reports de-identified, or not at all."""
+    from ccta_lib.cohort.language_model import Identifiers
+
+    def read(reports: Sequence[Report]) -> Sequence[Mapping[Vessel, GradeReading]]:
+        known = [Identifiers(texts=r.identifiers, dates=r.dates) for r in reports]
+        return model.read(model.prepare([r.text for r in reports], known))
+
+    return read
+
+
+def settle(readings: pd.DataFrame) -> pd.DataFrame:
+    """Decide each grade and whom to ask.
+
+    One reader: its grade; where it abstains, unknown. Two: the grade both give; where they differ, unknown; where
+    one abstains, the other's. Whatever is not agreed on carries `audit`, the reason to have a clinician look.
+
+    Returns
+    -------
+    DataFrame
+        The readings with `settled` (text, missing = unknown) and `audit` ("" = none).
+    """
+    table = readings.copy()
+    first = table["grade"].astype(object)
+    abstained = first.isna()
+    silent = pd.Series(UNSURE, index=table.index, dtype=object).mask(table["evidence"] == "", NOT_MENTIONED)
+    if "second_grade" not in table:
+        return table.assign(settled=first, audit=silent.where(abstained, ""))
+    second = table["second_grade"].astype(object)
+    both, neither = ~abstained & second.notna(), abstained & second.isna()
+    differ = both & (first != second)
+    audit = pd.Series(ONE_ONLY, index=table.index, dtype=object).mask(both, "").mask(differ, DIFFER)
+    settled = first.where(~abstained, second).mask(differ, None)
+    return table.assign(settled=settled, audit=audit.mask(neither, silent))
+
+
+def settled_grades(readings: pd.DataFrame, exams: pd.DataFrame) -> pd.DataFrame:
+    """Put the settled grades into the examinations; reports of one examination that now differ leave it unknown."""
+    table = exams.set_index("exam")
+    rank = readings["settled"].map(RANK)
+    for vessel in VESSELS:
+        here = readings["vessel"] == str(vessel)
+        group = rank[here].groupby(readings.loc[here, "exam"])
+        agreed = group.max().where(group.min() == group.max()).fillna(UNKNOWN).astype("int8")
+        table.loc[agreed.index, vessel.grade_column] = agreed
+    return table.reset_index()

@@ -1,0 +1,72 @@
+"""Work on a stream over processes: what is waiting, under way and done but not taken stays a few pieces at a time.
+
+`ccta_lib.parallel` keeps all arguments until the last is done, so that lost work can be done again; here they are
+the text of a table that need not fit into memory.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+from ccta_lib.errors import CctaError
+
+Result = TypeVar("Result")
+
+
+def in_order(function: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], *,
+             workers: int) -> Iterator[Result]:  # fmt: skip
+    """Yield `function(*a)` for each a, in order.
+
+    Parameters
+    ----------
+    function : a module-level function
+    arguments : iterable of tuples, drawn only as results are taken
+    workers : int
+        Processes; 1 = in this one. Memory holds at most two pieces per worker.
+
+    Raises
+    ------
+    CctaError
+        If a worker was killed; and whatever `function` raises.
+    """
+    if workers == 1:
+        for one in arguments:
+            yield function(*one)
+        return
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_leave_with, initargs=(os.getpid(),)
+    )
+    with pool:
+        queue: deque[Future[Result]] = deque()
+        try:
+            for one in arguments:
+                queue.append(pool.submit(function, *one))
+                if len(queue) >= 2 * workers:
+                    yield queue.popleft().result()
+            while queue:
+                yield queue.popleft().result()
+        except BrokenProcessPool as error:
+            raise CctaError("a worker process was killed, perhaps for want of memory; the same command goes on "
+                            "where it stopped, with fewer --workers if need be") from error  # fmt: skip
+        finally:
+            for future in queue:
+                future.cancel()
+
+
+def _leave_with(parent: int) -> None:
+    """End this worker when its parent is gone: a killed parent cannot end it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
