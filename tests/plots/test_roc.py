@@ -41,7 +41,7 @@ def test_curve_and_legend_are_the_tables() -> None:
     _, curve, empty = ax.lines
     # Points inside a straight run are left out; the corners of the staircase stand.
     drawn = np.column_stack([curve.get_xdata(), curve.get_ydata()])
-    np.testing.assert_allclose(drawn, [[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 1], [1, 1]], atol=1e-12)
+    np.testing.assert_allclose(drawn, [[0, 0], [0, 1], [1, 1]], atol=1e-12)
     assert len(empty.get_xdata()) == 0
     texts = [t.get_text() for t in ax.get_legend().get_texts()]
     assert texts == ["RCA 0.75 [0.60, 0.90] (2/4)", "LM not estimable (0/4)"]
