@@ -5,10 +5,12 @@ from ccta_lib.cohort.ecg import Ecg, read_ecg, standardise
 from ccta_lib.cohort.flow import flow_table
 from ccta_lib.cohort.quality import Limits, assess
 from ccta_lib.cohort.store import StoreWriter, WaveformStore
+from ccta_lib.cohort.text import GradeReading, read_grades
 from ccta_lib.schema import read_cohort
 
 __all__ = [
     "Ecg",
+    "GradeReading",
     "Limits",
     "StoreWriter",
     "WaveformStore",
@@ -17,5 +19,6 @@ __all__ = [
     "flow_table",
     "read_cohort",
     "read_ecg",
+    "read_grades",
     "standardise",
 ]

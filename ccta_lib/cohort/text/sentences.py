@@ -1,0 +1,135 @@
+"""A report as sentences of known words: sections found, other times and advice left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ccta_lib.cohort.text.lexicon import Token, tokens
+from ccta_lib.cohort.text.normalise import Normal
+from ccta_lib.cohort.text.phrases import read_percent
+
+_KEPT_OF_OTHER_TIMES = {"vessel", "number", "comma", "colon", "part", "left", "but"}
+_DEGREES_OF_A_LEGEND = 3
+
+
+@dataclass
+class Sentence:
+    """Known words between two full stops.
+
+    Attributes
+    ----------
+    tokens : list of Token
+    section : str
+        findings or impression.
+    new_line : bool
+        Whether it begins a line.
+    """
+
+    tokens: list[Token]
+    section: str
+    new_line: bool
+    questioned: bool = field(default=False)
+
+
+def sentences(normal: Normal) -> Iterator[Sentence]:
+    """Yield the sentences that speak of this examination.
+
+    Sections of history, technique, comparison, grading legend and advice are left out. A section whose text stands
+    on the line of its heading ends with that line; each ends with the next heading or a "vessel:" that opens a
+    sentence.
+    """
+    text = normal.text
+    section, skipping = "findings", ""
+    current: list[Token] = []
+    new_line, begins_line, inline = True, True, False
+    for token in (*tokens(text), Token("stop", None, len(text), len(text))):
+        kind = token.kind
+        if kind == "stop":
+            sign = text[token.start : token.end]
+            if current:
+                if skipping and _opens_with_vessel(current):
+                    skipping = ""
+                if skipping != "skip":
+                    inline = True
+                if not skipping and not _is_legend(current):
+                    yield Sentence(current, section, new_line, questioned=sign == "?")
+                inline = True
+                if skipping == "skip1":
+                    skipping = ""
+            current = []
+            new_line = begins_line
+            if sign == "\n":
+                new_line = True
+                if inline:
+                    skipping = ""
+            begins_line = False
+            continue
+        if kind == "head":
+            if any(t.kind not in ("comma", "colon", "paren", "noncor", "coronary", "and") for t in current):
+                continue
+            inline = False
+            current = []
+            if token.value in ("skip", "skip1"):
+                skipping = token.value
+            else:
+                skipping, section = "", token.value
+            continue
+        if kind == "pct":
+            token = token._replace(value=read_percent(text[token.start : token.end]))
+        elif kind == "cadrads":
+            skipping = ""
+        current.append(token)
+
+
+def _opens_with_vessel(sentence: list[Token]) -> bool:
+    kinds = [t.kind for t in sentence[:4]]
+    return bool(kinds) and kinds[0] in ("vessel", "coronary", "left") and "colon" in kinds
+
+
+def _is_legend(sentence: list[Token]) -> bool:
+    """Tell whether a sentence only explains the grades ("mild 25-49 %, moderate 50-69 %, severe 70-99 %")."""
+    if any(t.kind in ("vessel", "number", "left") for t in sentence):
+        return False
+    words = {t.value for t in sentence if t.kind == "grade"}
+    return len(words) >= _DEGREES_OF_A_LEGEND and any(t.kind == "pct" for t in sentence)
+
+
+def current_only(sentence: list[Token], text: str) -> list[Token]:
+    """Drop what a sentence says of another time, and everything from the point where it gives advice.
+
+    "Previously mild, now moderate" keeps "now moderate"; "progressed from 50% to 70%" keeps 70 %.
+    """
+    kept: list[Token] = []
+    past = ""
+    for i, token in enumerate(sentence):
+        kind = token.kind
+        if kind == "advice":
+            break
+        if kind == "prior":
+            past = token.value
+            if text[token.start : token.end].endswith("from") and i + 1 < len(sentence):
+                following = sentence[i + 1]
+                if following.kind == "pct" and following.value[0] != following.value[1]:
+                    last = _last_number(text[following.start : following.end])
+                    kept.append(following._replace(value=(last, last)))
+            continue
+        if kind == "now" or (past == "clause" and kind in ("comma", "but", "stop")):
+            past = ""
+            if kind == "now":
+                kept.append(token)
+                continue
+        if past and kind not in _KEPT_OF_OTHER_TIMES:
+            continue
+        if kind == "compare":
+            continue
+        kept.append(token)
+    return kept
+
+
+def _last_number(text: str) -> float:
+    for sign in ("to", "至", "到", "-", "~", "bis"):
+        head, found, tail = text.rpartition(sign)
+        if found and head:
+            return read_percent(tail)[0]
+    return read_percent(text)[1]
