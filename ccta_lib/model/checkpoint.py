@@ -21,6 +21,8 @@ from ccta_lib.model.net1d import HEAD, Net1D, Net1DConfig
 
 # One metadata key only: the safetensors header keeps several in no fixed order, and equal weights must be equal bytes.
 METADATA_KEY = "ccta_lib"
+STATE_KEYS = ("state_dict", "model_state_dict", "model")
+PARALLEL_PREFIX = "module."
 _HEAD_KEYS = (f"{HEAD}.weight", f"{HEAD}.bias")
 _MAX_FAULTS = 20
 
@@ -53,7 +55,8 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
 
     Parameters
     ----------
-    path : `.safetensors`, or a PyTorch pickle: a state dict, alone or under "state_dict" or "model"
+    path : `.safetensors`, or a PyTorch pickle: a state dict, alone or under one of `STATE_KEYS`; the prefix
+        "module." of weights saved from several GPUs is taken off
 
     Returns
     -------
@@ -72,7 +75,8 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
         try:
             with safe_open(str(file), framework="pt") as stream:
                 metadata = (stream.metadata() or {}).get(METADATA_KEY, "{}")
-                return {k: stream.get_tensor(k) for k in stream.keys()}, json.loads(metadata)  # noqa: SIM118
+                state = {k: stream.get_tensor(k) for k in stream.keys()}  # noqa: SIM118
+                return _without_prefix(state), json.loads(metadata)
         except (SafetensorError, ValueError) as error:
             raise WeightsError(
                 f"{file}: not a readable safetensors file ({error}); fetch it again"
@@ -84,7 +88,7 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
         raise WeightsError(
             f"{file}: cannot be loaded as tensors only ({reason}); save the state dict alone, or as safetensors"
         ) from error
-    for key in ("state_dict", "model"):
+    for key in STATE_KEYS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
             break
@@ -93,7 +97,14 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
     foreign = [str(k) for k, v in content.items() if not isinstance(v, Tensor)]
     if foreign:
         raise WeightsError(f"{file}: entry {foreign[0]} is no tensor; expected a state dict of tensors")
-    return content, {}
+    return _without_prefix(content), {}
+
+
+def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take "module." off keys that all have it: `torch.nn.DataParallel` and DDP put it there."""
+    if not all(k.startswith(PARALLEL_PREFIX) for k in state):
+        return state
+    return {k.removeprefix(PARALLEL_PREFIX): v for k, v in state.items()}
 
 
 def save_weights(

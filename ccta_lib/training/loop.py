@@ -89,6 +89,8 @@ def _train(job: FoldJob, tick: Tick | None, ranks: Ranks) -> dict[str, Any]:
     if place(ranks) not in state.places:
         state.places.append(place(ranks))
     signals = np.load(job.signals, mmap_mode="r")
+    if signals.ndim == 3:
+        state.contract.check(signals, source=str(job.signals))
     macro_vessels = _macro_vessels(job)
     with open_board(
         job if ranks.first else None, step=state.epoch * job.steps_per_epoch + state.step

@@ -25,7 +25,7 @@ def same_trunk(a, b):
     )
 
 
-@pytest.mark.parametrize("wrap", ["state_dict", "model", None])
+@pytest.mark.parametrize("wrap", ["state_dict", "model_state_dict", "model", None])
 def test_published_pickle_form(tmp_path, wrap):
     source, target = network(seed=1), network(seed=2)
     head = target.dense.weight.clone()
@@ -37,6 +37,35 @@ def test_published_pickle_form(tmp_path, wrap):
     assert report.replaced == ("dense.weight", "dense.bias")
     assert set(report.loaded) | set(report.replaced) == set(state)
     assert report.contract is None
+
+
+@pytest.mark.parametrize("classes", [150, 1, 2, None])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_either_stage_loads_with_whatever_head_and_prefix(tmp_path, classes, suffix):
+    """150 outputs: the published findings; 1 or 2: the infarction stage; none: a trunk alone."""
+    source, target = (
+        network(Net1DConfig(**{**CONFIG.as_dict(), "n_classes": classes or 7}), seed=1),
+        network(),
+    )
+    state = {
+        f"module.{k}": v for k, v in source.state_dict().items() if classes or not k.startswith("dense.")
+    }
+    path = tmp_path / f"w{suffix}"
+    if suffix == ".pth":
+        torch.save({"state_dict": state, "epoch": 9, "best": 0.8}, path)
+    else:
+        save_file(state, path)
+    report = load_pretrained(target, path)
+    assert same_trunk(source, target)
+    assert len(report.loaded) == len(state) - (2 if classes else 0)
+
+
+def test_a_prefix_on_some_keys_only_is_a_fault(tmp_path):
+    state = network().state_dict()
+    state["module.first_conv.conv.bias"] = state.pop("first_conv.conv.bias")
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"module\.first_conv\.conv\.bias is unknown"):
+        load_pretrained(network(), tmp_path / "w.pth")
 
 
 def test_head_kept_or_replaced(tmp_path):

@@ -15,6 +15,7 @@ from ccta_lib.model.contract import (
     NANO_CONTRACT,
     PAPER_CONTRACT,
     InputContract,
+    _ecgfounder_filter,
 )
 from ccta_lib.schema import LEADS
 
@@ -36,6 +37,18 @@ def test_ecgfounder_filter_is_the_published_recipe():
     # One scale and one shift for the whole recording: compare up to an affine map.
     slope, shift = np.polyfit(lead, prepared[1, 4], 1)
     np.testing.assert_allclose(slope * lead + shift, prepared[1, 4], atol=2e-4)
+
+
+def test_running_median_is_the_definitions():
+    """Against the median of each window, zeros beyond the ends, as `scipy.signal.medfilt` and the published code."""
+    x = ecgs(2, seed=4)
+    b, a = signal.iirnotch(50.0, 30.0, fs=500)
+    low = signal.filtfilt(b, a, x.astype(float), axis=-1)
+    low = signal.sosfiltfilt(signal.butter(4, [0.67, 40.0], "bandpass", fs=500, output="sos"), low, axis=-1)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(low, ((0, 0), (0, 0), (100, 100))), 201, axis=-1
+    )
+    np.testing.assert_array_equal(_ecgfounder_filter(x), low - np.median(windows, axis=-1))
 
 
 @pytest.mark.parametrize(("normalisation", "axis"), [("per_lead", -1), ("per_recording", (-2, -1))])
@@ -130,6 +143,14 @@ def test_wrong_signals_are_refused():
     x[1, 0, 0] = np.nan
     with pytest.raises(WaveformError, match="ECG 1"):
         NANO_CONTRACT.prepare(x)
+
+
+def test_ecgs_prepared_for_another_network_are_refused():
+    PAPER_CONTRACT.check(PAPER_CONTRACT.prepare(ecgs(2)))
+    with pytest.raises(
+        WeightsError, match=r"a\.npy: shape \(2, 12, 1000\); these weights want \(n, 12, 5000\), 500 Hz"
+    ):
+        PAPER_CONTRACT.check(NANO_CONTRACT.prepare(ecgs(2)), source="a.npy")
 
 
 def test_contract_needs_no_torch():
