@@ -47,13 +47,11 @@ class Ranks:
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
 
     def reduce(self, value: Tensor) -> Tensor:
-        """Return the sum of a tensor over all processes, the same bits in each."""
-        if self.size == 1:
-            return value
-        total = value.clone()
-        with self._contact():
-            distributed.all_reduce(total)
-        return total
+        """Return the sum of a tensor over all processes, the same bits in each; written into the tensor."""
+        if self.size > 1:
+            with self._contact():
+                distributed.all_reduce(value)
+        return value
 
     def sum_array(self, values: np.ndarray) -> np.ndarray:
         """Return the sum of a float64 array over all processes; exact where only one of them is not 0."""
