@@ -55,6 +55,8 @@ myst_heading_anchors = 3
 html_theme = "sphinx_book_theme"
 html_title = "Coronary stenosis from the ECG: an executable paper"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
+html_show_search_summary = False  # it would fetch pages, which a browser forbids a page opened from disk
 html_css_files = ["book.css"]
 html_context = {"default_mode": "auto"}  # without it the theme reports an invalid mode on each first visit
 html_copy_source = False
@@ -69,12 +71,14 @@ html_theme_options = {
 }
 
 
-def mend_roles(app, page, template, context, doctree):
-    """Make a bibliography a list of list items: what Sphinx writes is no list to a screen reader."""
+def mend_html(app, page, template, context, doctree):
+    """Mend what Sphinx writes: a bibliography that is no list to a screen reader, a scroll box no keyboard can reach."""
     if "body" in context:
-        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        box = 'class="pst-scrollable-table-container"'
+        context["body"] = body.replace(f"<div {box}>", f'<div {box} tabindex="0">')
 
 
 def setup(app):
     """Connect what settings cannot say."""
-    app.connect("html-page-context", mend_roles)
+    app.connect("html-page-context", mend_html)
