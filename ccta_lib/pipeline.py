@@ -28,7 +28,7 @@ SIDE_TABLES = ("predictions_by_fold", "truth", "training", "flow", "recordings",
 
 def make_book(
     profile: Profile, run_dir: Path, *, cohort: Path | None = None, predictions: Path | None = None,
-    workers: int = 2, progress: Progress | None = None,
+    edition: str = "full", workers: int = 2, progress: Progress | None = None,
 ) -> Path:  # fmt: skip
     """Make or bring up to date the whole book of one run.
 
@@ -38,12 +38,13 @@ def make_book(
     run_dir : run directory; stages already done there with the same inputs are not repeated
     cohort : cohort table; None = the virtual cohort of the profile
     predictions : prediction table; when given, nothing is simulated or trained
+    edition : "full", or "student" without solutions, in a folder of its own
     workers : processes at a time
 
     Returns
     -------
     Path
-        `html/index.html` of the run.
+        `html/index.html` of the run, `html-student/index.html` for students.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def make_book(
         train_and_predict(profile, table, run_dir, workers=workers, progress=report)
     run_chapters(names, run_dir, profile.chapter_parameters(names), where=str(profile.path), workers=workers,
                  progress=report)  # fmt: skip
-    return render(run_dir)
+    return render(run_dir, edition=edition)
 
 
 def take_predictions(path: Path, run_dir: Path) -> None:

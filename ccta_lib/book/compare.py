@@ -28,7 +28,6 @@ _UNREMARKABLE = {
     "run_seconds",
     "peak_mib",
     "key",
-    "html_key",
     "command",
     "cohort_started",
 }
@@ -149,7 +148,7 @@ def _record(folder: Path) -> dict[str, Any]:
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key in value:
-            if key not in _UNREMARKABLE:
+            if key not in _UNREMARKABLE and not key.endswith("_key"):
                 yield from _leaves(value[key], f"{path}.{key}" if path else str(key))
     else:
         yield path, str(value)
