@@ -52,12 +52,31 @@ nb_code_prompt_hide = "Hide the {type}"
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
 
+# Print: XeLaTeX, because a chapter shows Chinese reports; what the numbers are not stands on every page.
+latex_engine = "xelatex"
+latex_documents = [("index", "book.tex", "Coronary stenosis from the ECG: an executable paper", author, "manual")]
+latex_domain_indices = False
+latex_show_urls = "no"
+finished = max(stage["finished"] for stage in run["stages"].values())[:10]
+latex_elements = {
+    "papersize": "a4paper",
+    "pointsize": "10pt",
+    "extraclassoptions": "openany,oneside",
+    "date": f"Run of {finished}",
+    "printindex": "",
+    "figure_align": "htbp",
+    "sphinxsetup": "hmargin={22mm,22mm}, vmargin={26mm,24mm}, verbatimwithframe=false, VerbatimColor={gray}{0.96}",
+    "preamble": (Path(__file__).parent / "_static" / "print.tex").read_text(encoding="utf-8")
+    .replace("@LEAD@", lead)
+    .replace("@REST@", rest),
+}
+
 html_theme = "sphinx_book_theme"
 html_title = "Coronary stenosis from the ECG: an executable paper"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_show_search_summary = False  # it would fetch pages, which a browser forbids a page opened from disk
-html_css_files = ["book.css"]
+html_css_files = ["book.css", "reference.css"]
 html_context = {"default_mode": "auto"}  # without it the theme reports an invalid mode on each first visit
 html_copy_source = False
 html_sidebars = {"**": ["navbar-logo.html", "sbt-sidebar-nav.html"]}  # the search field stands in the header

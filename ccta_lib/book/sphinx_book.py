@@ -125,12 +125,14 @@ def _term_link(text: str, term: str, page: str) -> nodes.Element:
                                  refexplicit=True, refwarn=True)  # fmt: skip
 
 
-def fit_tables(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
-    """For print, give each table widths by its text, a size at which it fits, or a page on its side."""
+def fit_page(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
+    """For print, leave out what only a screen can do, and let each table fit: widths, size, or a page on its side."""
     if app.builder.format != "latex":
         return
     for reference in list(doctree.findall(addnodes.download_reference)):
         reference.parent.remove(reference)
+    for code in list(doctree.findall(_is_hidden_code)):
+        code.parent.remove(code)
     for table in list(doctree.findall(nodes.table)):
         widths = column_widths(
             [[e.astext() for e in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
@@ -145,6 +147,14 @@ def fit_tables(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
             nodes.raw("", before, format="latex"), addnodes.tabular_col_spec(spec=spec), table,
             nodes.raw("", after, format="latex"),
         ]  # fmt: skip
+
+
+def _is_hidden_code(node: nodes.Node) -> bool:
+    """Tell whether a node is code that its page folds away: paper cannot unfold it."""
+    classes = getattr(node.parent, "attributes", {}).get("classes", ())
+    return (
+        isinstance(node, nodes.container) and "cell_input" in node["classes"] and "tag_hide-input" in classes
+    )
 
 
 def column_widths(rows: list[list[str]]) -> list[tuple[int, int]]:
@@ -195,5 +205,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register all of it."""
     app.add_directive("provenance", Provenance)
     app.connect("doctree-read", link_terms)
-    app.connect("doctree-resolved", fit_tables)
+    app.connect("doctree-resolved", fit_page)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ccta_lib.book.edition import EDITIONS
 from ccta_lib.cli.options import (
     PathArgument,
     cohort_option,
@@ -27,6 +28,9 @@ from ccta_lib.progress import TerminalProgress
 @cohort_option
 @click.option("--predictions", type=PathArgument, help="Prediction table; nothing is simulated or trained.")
 @click.option("--out", type=PathArgument, help="Run directory  [default: build/PROFILE]")
+@click.option("--pdf", is_flag=True, help="Set the book as a PDF as well; needs LaTeX.")
+@click.option("--edition", type=click.Choice(EDITIONS), default="full", show_default=True,
+              help="The student edition has no solution anywhere, and worksheets to fill.")  # fmt: skip
 @seed_option
 @workers_option
 @dask_option
@@ -35,6 +39,8 @@ def book(
     cohort: Path | None,
     predictions: Path | None,
     out: Path | None,
+    pdf: bool,
+    edition: str,
     seed: int | None,
     workers: int,
     dask: str | None,
@@ -45,18 +51,26 @@ def book(
     Examples:
       ccta book
       ccta book --profile smoke
+      ccta book --pdf
+      ccta book --edition student
       ccta book --cohort hospital/cohort.csv --out build/hospital
       ccta book --predictions my/predictions.parquet --out build/mine
     """
+    from ccta_lib.book.pdf import check_latex, render_pdf
     from ccta_lib.parallel import cluster
     from ccta_lib.pipeline import make_book
 
+    if pdf:
+        check_latex()  # before minutes of work
     run_dir = out or Path("build") / profile_name
     with cluster(dask):
         index = make_book(profile_of(profile_name, seed), run_dir, cohort=cohort, predictions=predictions,
-                          workers=workers, progress=TerminalProgress())  # fmt: skip
+                          edition=edition, workers=workers, progress=TerminalProgress())  # fmt: skip
+    printed = render_pdf(run_dir) if pdf else None
     end_with_banner(run_dir)
     click.echo(f"Open {index}")
+    if printed:
+        click.echo(f"Print {printed}")
 
 
 class ChapterCommand(click.Command):
