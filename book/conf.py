@@ -54,7 +54,7 @@ myst_heading_anchors = 3
 
 # Print: XeLaTeX, because a chapter shows Chinese reports; what the numbers are not stands on every page.
 latex_engine = "xelatex"
-latex_documents = [("index", "book.tex", "Coronary stenosis from the ECG: an executable paper", author, "manual")]
+latex_documents = [("index", "book.tex", f"{project}: an executable paper", author, "manual")]
 latex_domain_indices = False
 latex_show_urls = "no"
 finished = max(stage["finished"] for stage in run["stages"].values())[:10]
@@ -65,7 +65,7 @@ latex_elements = {
     "date": f"Run of {finished}",
     "printindex": "",
     "figure_align": "htbp",
-    "sphinxsetup": "hmargin={22mm,22mm}, vmargin={26mm,24mm}, verbatimwithframe=false, VerbatimColor={gray}{0.96}",
+    "sphinxsetup": "hmargin={22mm,22mm}, vmargin={26mm,24mm}, verbatimwithframe=false",
     "preamble": (Path(__file__).parent / "_static" / "print.tex").read_text(encoding="utf-8")
     .replace("@LEAD@", lead)
     .replace("@REST@", rest),
