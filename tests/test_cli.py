@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,11 +96,18 @@ def test_wrong_input_is_exit_code_2_and_no_traceback(
     assert "Traceback" not in err
 
 
-def test_every_verb_has_help_with_an_example(call) -> None:
-    for verb in cli.cli.commands:
-        code, out, _ = call(verb, "--help")
-        assert code == 0
-        assert f"ccta {verb}" in out.split("Example")[1]
+def verbs(group: click.Group, *before: str) -> list[tuple[str, ...]]:
+    found = []
+    for name, command in group.commands.items():
+        found += verbs(command, *before, name) if isinstance(command, click.Group) else [(*before, name)]
+    return found
+
+
+@pytest.mark.parametrize("words", verbs(cli.cli))
+def test_every_verb_has_help_with_an_example(call, words: tuple[str, ...]) -> None:
+    code, out, _ = call(*words, "--help")
+    assert code == 0
+    assert f"ccta {' '.join(words)}" in out.split("Example")[1]
 
 
 def test_a_chapter_lists_its_own_parameters(call) -> None:

@@ -66,6 +66,26 @@ def test_the_book_travels_in_the_wheel(pyproject: dict) -> None:
     }
 
 
+def extras_in(text: str) -> set[str]:
+    return set(re.search(r"--editable '?\.\[([a-z,]+)\]", text)[1].split(","))
+
+
+def test_binder_and_container_are_in_step(pyproject: dict) -> None:
+    known = set(pyproject["project"]["optional-dependencies"])
+    oldest = re.search(r"\d+\.\d+", pyproject["project"]["requires-python"])[0]
+    binder = (ROOT / "binder" / "requirements.txt").read_text()
+    container = (ROOT / "Dockerfile").read_text()
+    assert (ROOT / "binder" / "runtime.txt").read_text().strip() == f"python-{oldest}"
+    assert f"FROM python:{oldest}-slim" in container
+    assert extras_in(binder) <= known
+    # Whatever is neither for tests nor for benchmarks is in the container.
+    assert extras_in(container) == known - {"test", "bench", "all"}
+    assert "--constraint ../constraints.txt" in binder
+    assert "--constraint constraints.txt" in container
+    for text in (binder, container):
+        assert "was not tested by the authors" in text
+
+
 WITHOUT_TORCH = """
 import sys
 class Absent:
