@@ -7,10 +7,13 @@ PROFILE ?= demo
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: book test test-slow smoke lint format nano shipped clean
+.PHONY: book pdf test test-slow smoke lint format nano shipped clean
 
 book: $(INSTALLED)  ## make the book (minutes) and print the path of its first page
 	$(BIN)/ccta book --profile $(PROFILE)
+
+pdf: $(INSTALLED)  ## the book as a PDF as well; needs LaTeX, and says which Debian packages
+	$(BIN)/ccta book --profile $(PROFILE) --pdf
 
 smoke: $(INSTALLED)  ## the smallest book (about a minute), to see that everything runs
 	$(BIN)/ccta book --profile smoke
@@ -18,7 +21,7 @@ smoke: $(INSTALLED)  ## the smallest book (about a minute), to see that everythi
 test: lint  ## style, types and the fast tests
 	$(BIN)/python -m pytest -n 2 -q
 
-test-slow: $(INSTALLED)  ## kill, scale and full-size tests
+test-slow: $(INSTALLED)  ## browser, kill, scale and full-size tests
 	$(BIN)/python -m pytest -n 2 -q -m slow
 
 lint: $(INSTALLED)
