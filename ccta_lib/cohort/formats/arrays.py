@@ -8,6 +8,7 @@ Read by `numpy` without pickles. An archive (.npz) may hold, besides `signal` (1
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,7 +25,7 @@ _TEXTS = ("time", "patient_id", "patient_name", "birth_date", "age", "sex", "sta
 _NAMES = ("signal", "sampling_hz", "leads", "unit", *_TEXTS)
 _MOST_TEXT_BYTES = 2**20
 _BROKEN = (ValueError, OSError, EOFError, SyntaxError, KeyError, zipfile.BadZipFile, zlib.error,
-           NotImplementedError, RuntimeError, OverflowError, TypeError)  # fmt: skip
+           NotImplementedError, RuntimeError, OverflowError, TypeError, MemoryError, tokenize.TokenError)  # fmt: skip
 
 
 def is_npy(path: Path, head: bytes) -> bool:

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import struct
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +51,7 @@ _TYPES = {
 }
 # pydicom meets a broken file with whatever its parsing stumbles over.
 _STUMBLES = (ValueError, LookupError, TypeError, AttributeError, OSError, ArithmeticError, EOFError, MemoryError,
-             NotImplementedError, RecursionError)  # fmt: skip
+             NotImplementedError, RecursionError, struct.error)  # fmt: skip
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -74,19 +76,18 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
             f"{path}: DICOM of {size} bytes; at most {MOST_BYTES} are read, an ECG has far fewer"
         )
     try:
-        meta = pydicom.filereader.read_file_meta_info(path) if _has_preamble(path) else None
-        if meta is not None and str(meta.get("TransferSyntaxUID", "")) == _DEFLATED:
-            raise WaveformError(
-                f"{path}: DICOM with deflated transfer syntax; convert it to explicit little endian"
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # of values that break a rule of DICOM, many of which real exports break
+            dataset = _dataset(path)
+            groups = _groups(path, dataset)
+            hz = number(
+                path, "SamplingFrequency", str(groups[0].get("SamplingFrequency", "")), low=1, high=1e6
             )
-        dataset = pydicom.dcmread(path, force=True)
-        groups = _groups(path, dataset)
-        hz = number(path, "SamplingFrequency", str(groups[0].get("SamplingFrequency", "")), low=1, high=1e6)
-        parts = [_channels(path, dataset, group) for group in groups]
-        said = _said(path, dataset)
-    except pydicom.errors.InvalidDicomError as error:
-        raise WaveformError(f"{path}: not a readable DICOM file ({error})") from error
-    except _STUMBLES as error:
+            parts = [_channels(path, dataset, group) for group in groups]
+            said = _said(path, dataset)
+    except (*_STUMBLES, pydicom.errors.InvalidDicomError, pydicom.errors.BytesLengthException) as error:
         detail = " ".join(str(error).split())[:200] or type(error).__name__
         raise WaveformError(f"{path}: not a readable DICOM file ({detail})") from error
     names = [name for _, names, _ in parts for name in names]
@@ -97,9 +98,19 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
     return Ecg(signal=signal, sampling_hz=agreed_rate(path, stated, hz), **said)
 
 
-def _has_preamble(path: Path) -> bool:
+def _dataset(path: Path) -> Dataset:
+    import pydicom
+
     with open(path, "rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+        preamble = stream.read(132)[128:] == b"DICM"
+    if (
+        preamble
+        and str(pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID", "")) == _DEFLATED
+    ):
+        raise WaveformError(
+            f"{path}: DICOM with deflated transfer syntax; convert it to explicit little endian"
+        )
+    return pydicom.dcmread(path, force=True)
 
 
 def _groups(path: Path, dataset: Dataset) -> list[Dataset]:

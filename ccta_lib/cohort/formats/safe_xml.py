@@ -22,6 +22,7 @@ MOST_ELEMENTS = 200_000
 DEEPEST = 100
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _ENCODING = re.compile(rb"""^<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
+_PROLOGUE = re.compile(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.DOTALL)
 # What expat reads by itself; everything else is decoded here first (hospitals in China export GB2312).
 _OF_EXPAT = {"utf-8", "iso8859-1", "ascii"}
 
@@ -34,18 +35,13 @@ def root_name(head: bytes) -> str | None:
     """
     encoding = _unicode_form(head)
     text = head.decode(encoding or "latin-1", errors="ignore").lstrip("\ufeff \t\r\n")
-    while text.startswith("<"):
-        for start, end in (("<?", "?>"), ("<!--", "-->"), ("<!", ">")):
-            if text.startswith(start):
-                _, closed, text = text.partition(end)
-                if not closed:
-                    return None
-                text = text.lstrip()
-                break
-        else:
-            match = re.match(r"<(?:[\w.-]+:)?([\w.-]+)[\s/>]", text)
-            return match[1] if match else None
-    return None
+    while text.startswith(("<?", "<!")):
+        match = _PROLOGUE.match(text)
+        if match is None:
+            return None
+        text = text[match.end() :].lstrip()
+    match = re.match(r"<(?:[\w.-]+:)?([\w.-]+)[\s/>]", text)
+    return match[1] if match else None
 
 
 def parse_xml(path: Path) -> Element:

@@ -107,6 +107,7 @@ def write_edf(path: Path, ecg: Ecg) -> None:
         try:
             edf = edfio.Edf(
                 signals,
+                data_record_duration=1 if ecg.seconds.is_integer() else ecg.seconds,
                 patient=edfio.Patient(**patient),
                 recording=edfio.Recording(**recording),
                 starttime=None if ecg.time is None else ecg.time.time(),
