@@ -24,13 +24,28 @@ from ccta_lib.progress import TerminalProgress
 @workers_option
 @click.option("--null", is_flag=True, help="Ischaemia and infarct switched off: the confounding floor.")
 @click.option("--ceiling", is_flag=True, help="Estimate the attainable AUC on fresh ECGs instead (minutes).")
-def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null: bool, ceiling: bool) -> None:
+@click.option(
+    "--exports",
+    type=click.IntRange(min=10),
+    metavar="PATIENTS",
+    help="Write what two hospitals would hand over of so many patients instead.",
+)
+def simulate(
+    profile_name: str,
+    out: Path,
+    seed: int | None,
+    workers: int,
+    null: bool,
+    ceiling: bool,
+    exports: int | None,
+) -> None:
     """Make a virtual cohort: ECGs, table, and the truth that was planted.
 
     \b
     Examples:
       ccta simulate --profile full --seed 7 --out cohorts/seven
       ccta simulate --ceiling --out ceiling
+      ccta simulate --exports 140 --out exports
     """
     from ccta_lib.banner import banner_text
     from ccta_lib.simulate import CohortSizes, simulate_cohort
@@ -46,6 +61,15 @@ def simulate(profile_name: str, out: Path, seed: int | None, workers: int, null:
             click.echo(estimate_lower(out, workers=workers, progress=advance))
         return
     profile = profile_of(profile_name, seed)
+    if exports is not None:
+        from ccta_lib.simulate.exports import simulate_exports
+
+        with TerminalProgress().task("Virtual exports", total=exports) as advance:
+            folder = simulate_exports(out, patients=exports, seed=profile.seed, progress=advance)
+        click.echo(banner_text("simulated"))
+        for hospital in sorted(folder.glob("hospital_*")):
+            click.echo(hospital)
+        return
     sizes = CohortSizes(**profile.simulation.model_dump())
     with TerminalProgress().task(
         "Virtual cohort", total=sizes.internal_ecgs + sizes.external + sizes.followup
