@@ -57,12 +57,11 @@ latex_engine = "xelatex"
 latex_documents = [("index", "book.tex", f"{project}: an executable paper", author, "manual")]
 latex_domain_indices = False
 latex_show_urls = "no"
-finished = max(stage["finished"] for stage in run["stages"].values())[:10]
+today = "Run of " + max(stage["finished"] for stage in run["stages"].values())[:10]
 latex_elements = {
     "papersize": "a4paper",
     "pointsize": "10pt",
     "extraclassoptions": "openany,oneside",
-    "date": f"Run of {finished}",
     "printindex": "",
     "figure_align": "htbp",
     "sphinxsetup": "hmargin={22mm,22mm}, vmargin={26mm,24mm}, verbatimwithframe=false",
