@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import pandas as pd
 
 T = TypeVar("T")
 DISEASES = ("diabetes", "hypertension", "prior_mi")
@@ -177,6 +178,45 @@ def history_text(
 def procedure_text(kind: str | None, *, language: str, rng: np.random.Generator) -> str:
     """Name a procedure: "pci", "cabg", or (None) one that is neither."""
     return _pick(_PROCEDURES[language, kind], rng)
+
+
+def told_set(*, n: int, seed: int, language: str) -> pd.DataFrame:
+    """Write statements, histories and procedures with what they tell.
+
+    Parameters
+    ----------
+    n : int
+        Texts of each of the three kinds; a history tells of three diseases.
+    seed : int
+    language : "zh" or "en"
+
+    Returns
+    -------
+    pandas.DataFrame
+        subject ("normal ECG", "diabetes", "hypertension", "prior mi", "procedure"), language, text, told: "yes",
+        "no" or "unknown"; of procedures "pci", "cabg" or "none".
+    """
+    rng = np.random.default_rng([seed, ord(language[0])])
+    rows: list[tuple[str, str, str, str]] = []
+    for _ in range(n):
+        normal = _pick((True, False, None), rng)
+        text = statement_text(normal, language=language, rng=rng)
+        rows.append(("normal ECG", language, text, answer(normal)))
+    for _ in range(n):
+        truth = {d: _pick((True, False, None), rng) for d in DISEASES}
+        text, said = history_text(truth, language=language, rng=rng, codes=rng.random() < 0.15)
+        if text:
+            rows += [(d.replace("_", " "), language, text, answer(said[d])) for d in DISEASES]
+    for _ in range(n):
+        kind = _pick(("pci", "cabg", None), rng)
+        text = procedure_text(kind, language=language, rng=rng)
+        rows.append(("procedure", language, text, kind or "none"))
+    return pd.DataFrame(rows, columns=["subject", "language", "text", "told"])
+
+
+def answer(value: bool | None) -> str:
+    """Say True, False, None as "yes", "no", "unknown"."""
+    return "unknown" if value is None else "yes" if value else "no"
 
 
 def _phrase(language: str, disease: str, value: bool, rng: np.random.Generator) -> str:

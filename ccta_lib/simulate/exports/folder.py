@@ -31,7 +31,7 @@ from ccta_lib.simulate.patients import CohortSizes
 from ccta_lib.simulate.recordings import WRITABLE, write_recording
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
 
-FORMAT = 1
+FORMAT = 2
 TRUTH = "truth"
 FOLLOWUP_SHARE = 0.2
 """Share of the patients who come from the simulator's follow-up cohort."""
@@ -303,7 +303,7 @@ def _recording_truth(one: Planned, path: Path) -> dict[str, Any]:
     return {
         "hospital": hospital.name, "path": path.relative_to(hospital / "ecgs").as_posix(), "form": one.form,
         "trouble": str(one.trouble), "patient": one.person.key, "exam": one.exam_id, "ecg_id": one.ecg_id,
-        "copy_of": one.copy_of, "true_time": one.true_time, "time": one.time, "ecg_normal": one.normal,
-        "stated": one.stated, "in_file": one.in_file, "statement": one.statement,
+        "copy_of": one.copy_of, "true_time": one.true_time, "time": one.time, "ccta_time": one.ccta,
+        "ecg_normal": one.normal, "stated": one.stated, "in_file": one.in_file, "statement": one.statement,
         "language": one.person.language,
     }  # fmt: skip

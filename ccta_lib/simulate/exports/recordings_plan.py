@@ -38,6 +38,8 @@ class Planned:
         What is wrong with this file (or with its patient).
     true_time, time : datetime
         When it was recorded, and what the machine's clock said.
+    ccta : datetime
+        Time of the CCTA that followed.
     identifier : str
         As the file (or what stands for it) says.
     listed : bool
@@ -61,6 +63,7 @@ class Planned:
     trouble: Trouble
     true_time: datetime
     time: datetime
+    ccta: datetime
     identifier: str
     normal: bool
     stated: bool | None
@@ -114,7 +117,7 @@ def plan_recordings(
         trouble = person.trouble if person.trouble in _OF_ALL or person.key not in seen else Trouble.NONE
         seen.add(person.key)
         one = _plain(person, ecg, row, form, rng)
-        planned += _with(one, trouble, ecg.ccta_time.to_pydatetime(), list(forms), rng)
+        planned += _with(one, trouble, list(forms), rng)
     return _mixed_up(planned)
 
 
@@ -125,14 +128,12 @@ def _plain(person: Patient, ecg: Any, row: int, form: str, rng: np.random.Genera
     statement = statement_text(stated, language=person.language, rng=rng)
     in_file = form not in BARE and rng.random() < IN_FILE_SHARE
     return Planned(person, str(ecg.ecg_id), str(ecg.exam_id), row, form, Trouble.NONE, time, time,
-                   person.identifier, normal, stated, statement, in_file)  # fmt: skip
+                   ecg.ccta_time.to_pydatetime(), person.identifier, normal, stated, statement, in_file)  # fmt: skip
 
 
-def _with(
-    one: Planned, trouble: Trouble, ccta: datetime, forms: list[str], rng: np.random.Generator
-) -> list[Planned]:
+def _with(one: Planned, trouble: Trouble, forms: list[str], rng: np.random.Generator) -> list[Planned]:
     """Apply a trouble to one recording."""
-    one = replace(one, trouble=trouble)
+    one, ccta = replace(one, trouble=trouble), one.ccta
     if trouble in _FORM:
         one = replace(one, form=_FORM[trouble], in_file=one.in_file and _FORM[trouble] not in BARE)
     if trouble is Trouble.AFTER:
