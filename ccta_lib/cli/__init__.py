@@ -7,7 +7,7 @@ import sys
 import click
 
 from ccta_lib import __version__
-from ccta_lib.cli import book, cohort, networks, simulate, tables
+from ccta_lib.cli import adapters, book, cohort, networks, simulate, tables
 from ccta_lib.errors import CctaError, InputError
 
 MOST_FAULTS = 20
@@ -44,6 +44,7 @@ def cli() -> None:
     """
 
 
+cohort.cohort.add_command(adapters.adapt)
 for verb in (
     book.book,
     book.run,
