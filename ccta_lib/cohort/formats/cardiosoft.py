@@ -126,7 +126,7 @@ def _date(element: Element | None, where: str) -> date | None:
     year, month, day = _parts(element, where, ("Year", "Month", "Day"))
     try:
         return date(int(year or ""), int(month or ""), int(day or ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
