@@ -55,7 +55,7 @@ class Origin:
     def title(self) -> str:
         """First sentence of the caption as plain text."""
         text = re.sub(r"\{[a-z:]+\}`[^`]*`|[*`]", "", self.caption)
-        return re.split(r"(?<=[a-z0-9)])[.;](?=\s|$)", text, maxsplit=1)[0].strip()
+        return re.split(r"(?<!\.[a-z])(?<=[a-z0-9)])[.;](?=\s+[A-Z*\d]|$)", text, maxsplit=1)[0].strip()
 
 
 def origin_of(facts: Mapping[str, str], *, name: str, run: Mapping[str, Any]) -> Origin:
