@@ -104,7 +104,7 @@ def summary(record: dict[str, Any], *, private: bool, out: Path) -> list[str]:
                   for column, n in sorted(unread.items()) if column in OPTIONAL_CELLS]  # fmt: skip
     if counts["suspected_patients"]:
         lines.append(
-            f"warning: {counts['suspected_patients']} patients share name and birth date with another identifier; see "
+            f"warning: {counts['suspected_patients']} identifiers may be another patient's too; see "
             f"{out / 'suspected.csv'}, and name those who are one in --identifiers"
         )
     if counts["audit"]:

@@ -186,7 +186,7 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
     path = write_outputs(target, table, linked=linked, exams=exams, readings=readings, flow=flow, accounts=accounts,
                          reports=tables["reports"], record=record,
                          private=private if rules.private else None, items=items, parts=parts,
-                         texts=lambda rows: readers.report_texts(intakes["reports"], mapping, rows))  # fmt: skip
+                         texts=lambda rows: readers.report_texts(intakes["reports"].path, mapping, rows))  # fmt: skip
     if not rules.private:
         shutil.rmtree(private)
     return path

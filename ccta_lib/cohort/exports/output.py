@@ -160,22 +160,23 @@ def write_outputs(out: Path, table: pd.DataFrame, *, linked: pd.DataFrame, exams
 
 
 def suspected_patients(linked: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
-    """List patients of the same name and birth date under two identifiers: a warning, they are not made one.
+    """List identifiers that may be one patient's: a warning, they are not made one.
 
     Returns
     -------
     DataFrame
-        group, patient_id (pseudonym), input, row: the first row of each input that shows it.
+        group, why, patient_id (pseudonym), input, row: the first row of each input that shows it.
     """
-    columns = ["person", "patient", "input", "row"]
-    both = pd.concat([rows.loc[(rows["person"] != 0) & (rows["patient"] != 0)].assign(input=name)[columns]
-                      for name, rows in [("reports", reports), ("ecgs", linked)]])  # fmt: skip
-    first = both.drop_duplicates(["person", "patient", "input"])
-    several = first.groupby("person")["patient"].transform("nunique") > 1
-    found = first[several]
-    group = found.groupby("person", sort=False).ngroup() + 1
-    table = found[["input", "row"]].assign(group=group, patient_id=label("P", found["patient"]))
-    table = table[["group", "patient_id", "input", "row"]]
+    named = pd.concat([rows.loc[rows["person"] != 0, ["person", "patient", "row"]].assign(input=name)
+                       for name, rows in [("reports", reports), ("ecgs", linked)]])  # fmt: skip
+    same = linked.loc[linked["content"] != 0, ["content", "patient", "row"]].assign(input="ecgs")
+    found = pd.concat([named.rename(columns={"person": "sign"}).assign(why="same name and birth date"),
+                       same.rename(columns={"content": "sign"}).assign(why="same recording")])  # fmt: skip
+    found = found[found["patient"] != 0].drop_duplicates(["why", "sign", "patient", "input"])
+    found = found[found.groupby(["why", "sign"])["patient"].transform("nunique") > 1]
+    group = found.groupby(["why", "sign"], sort=False).ngroup() + 1
+    table = found.assign(group=group, patient_id=label("P", found["patient"]))
+    table = table[["group", "why", "patient_id", "input", "row"]]
     return table.sort_values(["group", "patient_id", "input"], ignore_index=True)
 
 

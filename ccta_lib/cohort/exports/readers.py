@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -77,7 +78,7 @@ def add_second(readings: pd.DataFrame, intake: Intake, mapping: ColumnsMap, read
         batch.clear()
         progress(done, len(wanted))
 
-    for report in report_texts(intake, mapping, wanted):
+    for report in report_texts(intake.path, mapping, wanted):
         batch.append(report)
         if len(batch) == BATCH:
             flush()
@@ -87,19 +88,20 @@ def add_second(readings: pd.DataFrame, intake: Intake, mapping: ColumnsMap, read
     return readings.merge(second, on=["row", "vessel"], how="left", validate="one_to_one")
 
 
-def report_texts(intake: Intake, mapping: ColumnsMap, rows: set[int]) -> Iterator[Report]:
+def report_texts(path: Path, mapping: ColumnsMap, rows: set[int]) -> Iterator[Report]:
     """Yield some rows of the reports; the file is streamed once more."""
-    table = Table(intake.path, "reports", mapping.table("reports"))
+    table = Table(path, "reports", mapping.table("reports"))
     for piece in table.pieces():
         for row, values in zip(piece.rows, piece.cells, strict=True):
             if row in rows:
                 found = {c: v for c, v in zip(table.columns, values, strict=True) if not cells.is_empty(v)}
                 texts = [str(found["report"])] if "report" in found else []
                 texts += [f"{v}: {found[report_column(v)]}" for v in VESSELS if report_column(v) in found]
-                told = [found[c] for c in ("patient_id", "exam_id", "name") if c in found]
+                told = [cells.identifier(found[c]) for c in ("patient_id", "exam_id") if c in found]
+                told += [cells.plain(found["name"])] if "name" in found else []
                 times = (cells.moment(found[c], pattern=table.given.date_format(c), epoch=table.epoch)
                          for c in ("birth_date", "ccta_time") if c in found)  # fmt: skip
-                yield Report(row, "\n".join(texts), tuple(cells.identifier(t) or cells.plain(t) for t in told),
+                yield Report(row, "\n".join(texts), tuple(t for t in told if t),
                              tuple(t.time.date() for t in times if t is not None))  # fmt: skip
 
 

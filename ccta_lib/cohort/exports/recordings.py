@@ -25,7 +25,7 @@ from ccta_lib.cohort.store import UNITS_PER_MILLIVOLT, StoreWriter, WaveformStor
 from ccta_lib.cohort.text import read_statement
 from ccta_lib.errors import InputError, WaveformError
 from ccta_lib.files import atomic_path, sha256_file, sha256_json
-from ccta_lib.parallel import in_order
+from ccta_lib.cohort.exports.streaming import in_order
 
 BATCH = 32
 MANIFEST = "manifest.csv"
@@ -90,12 +90,15 @@ def list_recordings(root: Path, mapping: ColumnsMap, pseudonyms: Pseudonyms,
 
 
 def _parts(header: Path, root: Path) -> list[str]:
-    try:
-        files = source_files(header)
-    except WaveformError:
-        return []
-    inside = [f.resolve() for f in files if f.resolve().is_relative_to(root.resolve())]
-    return [f.relative_to(root.resolve()).as_posix() for f in inside]
+    """Signal files a WFDB header names: the first word of each line below the record's.
+
+    Only which file belongs to which recording is looked up here, for a hundred thousand headers before the
+    first is read; whether a header is sound its reader says.
+    """
+    lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
+    words = [line.split() for line in lines if line.strip() and not line.startswith("#")][1:]
+    files = {header.parent / line[0] for line in words}
+    return sorted(f.relative_to(root).as_posix() for f in files if ".." not in f.parts and f.is_file())
 
 
 _Entry = tuple[str, Moment | None, float | None]

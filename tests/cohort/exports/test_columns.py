@@ -32,35 +32,46 @@ def test_a_chinese_map(tmp_path: Path) -> None:
     mapping = load_columns(write(tmp_path, CHINESE))
     reports = mapping.table("reports")
     assert (mapping.data_kind, mapping.leading_zeros, mapping.ecgs.sampling_hz) == ("simulated", "keep", 500)
-    assert (reports.encoding, reports.sheet, reports.values) == ("gb18030", "报告", {"sex": {"1": "M", "2": "F"}})
+    assert (reports.encoding, reports.sheet, reports.values) == (
+        "gb18030",
+        "报告",
+        {"sex": {"1": "M", "2": "F"}},
+    )
     assert reports.date_format("ccta_time") == "%Y-%m-%d"
     assert reports.date_format("birth_date") is None
     assert mapping.table("statements") == TableMap()
-    found = find_columns(["诊断", "患者编号", "x", "检查日期"], name="reports", given=reports, source="r.xlsx")
+    found = find_columns(
+        ["诊断", "患者编号", "x", "检查日期"], name="reports", given=reports, source="r.xlsx"
+    )
     assert found == {"patient_id": 1, "ccta_time": 3, "report": 0}
     assert load_columns(None) == ColumnsMap()
 
 
 def test_headers_do_not_depend_on_case_or_space() -> None:
-    found = find_columns([" Patient_ID ", "Procedure_Time", "PROCEDURE"], name="procedures", given=TableMap(), source="p")
+    found = find_columns(
+        [" Patient_ID ", "Procedure_Time", "PROCEDURE"], name="procedures", given=TableMap(), source="p"
+    )
     assert found == {"patient_id": 0, "procedure_time": 1, "procedure": 2}
 
 
-@pytest.mark.parametrize(("text", "says"), [
-    ("report: {}", "unknown part 'report'; nearest: reports"),
-    ("reports: {colums: {}}", "unknown key 'colums'; nearest: columns"),
-    ("reports: {columns: {patientid: x}}", "unknown column 'patientid'; nearest: patient_id"),
-    ("reports: {encoding: utf-99}", "encoding 'utf-99' is unknown"),
-    ("reports: {dates: {report: '%Y'}}", "unknown time column 'report'"),
-    ("reports: {values: {sex: {1: male}}}", "'1' becomes 'male'; expected one of F, M"),
-    ("ecgs: {pattern: '['}", "no regular expression"),
-    ("ecgs: {pattern: '[0-9]+'}", "has no group"),
-    ("ecgs: {sampling_hz: -5}", "sampling_hz is -5"),
-    ("data_kind: invented", "data_kind is 'invented'"),
-    ("patient_ids: {leading_zeros: yes}", "leading_zeros is True"),
-    ("[1, 2]", "holds a list"),
-    ("a: [", "cannot be read as YAML"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("report: {}", "unknown part 'report'; nearest: reports"),
+        ("reports: {colums: {}}", "unknown key 'colums'; nearest: columns"),
+        ("reports: {columns: {patientid: x}}", "unknown column 'patientid'; nearest: patient_id"),
+        ("reports: {encoding: utf-99}", "encoding 'utf-99' is unknown"),
+        ("reports: {dates: {report: '%Y'}}", "unknown time column 'report'"),
+        ("reports: {values: {sex: {1: male}}}", "'1' becomes 'male'; expected one of F, M"),
+        ("ecgs: {pattern: '['}", "no regular expression"),
+        ("ecgs: {pattern: '[0-9]+'}", "has no group"),
+        ("ecgs: {sampling_hz: -5}", "sampling_hz is -5"),
+        ("data_kind: invented", "data_kind is 'invented'"),
+        ("patient_ids: {leading_zeros: yes}", "leading_zeros is True"),
+        ("[1, 2]", "holds a list"),
+        ("a: [", "cannot be read as YAML"),
+    ],
+)
 def test_a_wrong_map_is_told_in_one_line(tmp_path: Path, text: str, says: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InputError) as error:
@@ -70,15 +81,22 @@ def test_a_wrong_map_is_told_in_one_line(tmp_path: Path, text: str, says: str) -
     assert says in error.value.faults[0]
 
 
-@pytest.mark.parametrize(("headers", "given", "says"), [
-    (["patient_no", "ccta_time", "report"], {}, "there is no column patient_id"),
-    (["patient_no", "ccta_time", "report"], {}, "nearest: patient_no"),
-    (["patient_id", "ccta_time", "text"], {}, "neither a column report nor one per vessel"),
-    (["患者编码", "ccta_time", "report"], {"patient_id": "患者编号"}, "no header '患者编号', which the map gives for patient_id; nearest: 患者编码"),
-    (["patient_id", "ccta_time", "report", "Report"], {}, "occurs 2 times"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("headers", "given", "says"),
+    [
+        (["patient_no", "ccta_time", "report"], {}, "there is no column patient_id"),
+        (["patient_no", "ccta_time", "report"], {}, "nearest: patient_no"),
+        (["patient_id", "ccta_time", "text"], {}, "neither a column report nor one per vessel"),
+        (
+            ["患者编码", "ccta_time", "report"],
+            {"patient_id": "患者编号"},
+            "no header '患者编号', which the map gives for patient_id; nearest: 患者编码",
+        ),
+        (["patient_id", "ccta_time", "report", "Report"], {}, "occurs 2 times"),
+    ],
+)
 def test_a_missing_column_names_the_nearest(headers: list[str], given: dict[str, str], says: str) -> None:
-    with pytest.raises(InputError, match="reports.csv") as error:
+    with pytest.raises(InputError, match=r"reports\.csv") as error:
         find_columns(headers, name="reports", given=TableMap(columns=given), source="reports.csv")
     assert len(error.value.faults) == 1
     assert says in error.value.faults[0]

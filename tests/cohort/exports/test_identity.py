@@ -19,7 +19,10 @@ KEY, OTHER = bytes(32), bytes(31) + b"\1"
 def test_numbers_are_keyed_and_apart() -> None:
     one = Pseudonyms(KEY)
     assert one.number("patient", "7") == Pseudonyms(KEY).number("patient", "7")
-    assert len({one.number("patient", "7"), one.number("exam", "7"), Pseudonyms(OTHER).number("patient", "7")}) == 3
+    assert (
+        len({one.number("patient", "7"), one.number("exam", "7"), Pseudonyms(OTHER).number("patient", "7")})
+        == 3
+    )
     assert one.number("patient", "") == 0
     assert one.fingerprint != Pseudonyms(OTHER).fingerprint
 
@@ -40,7 +43,11 @@ def test_shifts_are_per_patient_never_zero_and_bounded() -> None:
 
 
 def test_labels_do_not_collide_with_their_negatives() -> None:
-    assert label("P", np.array([-1, 1, 0])).tolist() == ["Pffffffffffffffff", "P0000000000000001", "P0000000000000000"]
+    assert label("P", np.array([-1, 1, 0])).tolist() == [
+        "Pffffffffffffffff",
+        "P0000000000000001",
+        "P0000000000000000",
+    ]
 
 
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), max_size=20))
