@@ -11,7 +11,15 @@ from ccta_lib.errors import CctaError
 
 
 class ClusterBackend(DaskDistributedBackend):
-    """joblib's backend waits for ever on a task that Dask gives up (`KilledWorker`); this one raises."""
+    """joblib's backend, without two habits of it.
+
+    It waits for ever on a task that Dask gives up (`KilledWorker`), and computes in the client when the cluster has a
+    single worker.
+    """
+
+    def configure(self, *args: Any, **options: Any) -> int:
+        """Return the number of tasks to keep in flight."""
+        return max(2, super().configure(*args, **options))
 
     async def _collect(self) -> None:
         while self._continue:

@@ -11,7 +11,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from socket import gethostname
 from typing import Any, TypeVar
 
@@ -125,8 +125,8 @@ def _run(
             for i, a in list(waiting.items())
         )
         try:
-            with _engine():
-                for position, result in Parallel(n_jobs=workers, return_as=order, batch_size=1)(pieces):
+            with _engine(workers) as n_jobs:
+                for position, result in Parallel(n_jobs=n_jobs, return_as=order, batch_size=1)(pieces):
                     del waiting[position]
                     yield position, result
         except BrokenProcessPool as error:
@@ -138,12 +138,15 @@ def _run(
                 ) from error
 
 
-def _engine() -> AbstractContextManager[Any]:
-    """Return joblib's own processes with one thread each, or leave the backend a `cluster` block has set."""
+@contextmanager
+def _engine(workers: int) -> Iterator[int]:
+    """Set up joblib's own processes, one thread each, or leave the backend of a `cluster` block; yields n_jobs."""
     backend, _ = get_active_backend()
     if not isinstance(backend, LokyBackend):
-        return nullcontext()
-    return parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS)
+        yield -1  # as many as the cluster has
+        return
+    with parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
+        yield workers
 
 
 def _piece(position: int, call: bytes, parent: int, host: str) -> tuple[int, Any]:

@@ -61,6 +61,8 @@ def train_fold(job: FoldJob, *, tick: Tick | None = None, ranks: Ranks | None = 
     # The first process decides for all: another machine may see a file later.
     found = ranks.share(read_json(record_path) if record_path.is_file() else None)
     if found is not None and found["key"] == job.key:
+        if ranks.first:
+            (job.folder / CHECKPOINT).unlink(missing_ok=True)  # of a process killed right after its record
         return found
     job.folder.mkdir(parents=True, exist_ok=True)
     devices = [ranks.device] if ranks.device.type == "cuda" else []
@@ -187,7 +189,7 @@ def _train_epoch(
         seconds = time.perf_counter() - started
         state.sums.seconds += seconds
         board.step(step, result, rate=settings.learning_rate * factor, ecgs_per_second=len(rows) / seconds)
-        if ranks.first and i + 1 < job.steps_per_epoch:
+        if ranks.first:
             state.save_when_due(job)
         if tick is not None:
             tick(step + 1)
