@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 
@@ -87,3 +89,33 @@ def final_weights(log: pd.DataFrame) -> pd.DataFrame:
     return table.assign(
         relative_weight=table["weight"] / table["weight"].mean(), relative_optimum=optimum / optimum.mean()
     )
+
+
+def pcgrad_pairs(log: pd.DataFrame) -> pd.DataFrame:
+    """Return how often each pair of vessels conflicted, by the trunk's gradients and by those at the feature vector.
+
+    Returns
+    -------
+    DataFrame
+        pair, conflict, feature_conflict: shares of the steps, means over folds and epochs; no row where the run
+        compared nothing (another setting of `pcgrad`, or a log of an earlier version).
+    """
+    rows = []
+    for a, b in combinations(VESSELS, 2):
+        columns = [f"{kind}_{a.lower()}_{b.lower()}" for kind in ("conflict", "feature_conflict")]
+        if set(columns) <= set(log) and log[columns].notna().any().all():
+            rows.append((f"{a}-{b}", *log[columns].mean()))
+    return pd.DataFrame(rows, columns=["pair", "conflict", "feature_conflict"])
+
+
+def pcgrad_updates(log: pd.DataFrame) -> pd.Series:
+    """Return how near the two updates of the trunk are: means over folds and epochs.
+
+    Returns
+    -------
+    Series
+        feature_agreement (share of pairs about which both say the same), update_cosine, update_ratio (norm of the
+        feature-level update over that of the exact one); NaN where the run compared nothing.
+    """
+    names = ["feature_agreement", "update_cosine", "update_ratio"]
+    return log.reindex(columns=names).astype(float).mean()

@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccta_lib.evaluation.training_log import by_vessel, epoch_choice, final_weights, vessel_optimism
+from ccta_lib.evaluation.training_log import (
+    by_vessel,
+    epoch_choice,
+    final_weights,
+    pcgrad_pairs,
+    pcgrad_updates,
+    vessel_optimism,
+)
 
 # Two folds, two epochs: fold 0 is best inside at epoch 0 but best on the reported fold at epoch 1.
 LOG = pd.DataFrame(
@@ -46,3 +53,24 @@ def test_weights_beside_their_optimum() -> None:
     assert weights["relative_weight"].tolist() == [1, 1, 1]
     # 1/loss = 2.5, 1.25, 2.5; mean 2.0833
     assert weights["relative_optimum"].tolist() == pytest.approx([1.2, 0.6, 1.2])
+
+
+def test_conflicts_by_pair_are_means_over_the_log() -> None:
+    compared = LOG.assign(
+        conflict_rca_lad=[0.1, 0.3, 0.5, 0.7],
+        feature_conflict_rca_lad=[0.0, 0.2, 0.0, 0.2],
+        conflict_rca_lm=np.nan,
+        feature_conflict_rca_lm=np.nan,
+        feature_agreement=[0.9, 0.8, 0.7, 0.6],
+        update_cosine=[1.0, 0.9, 0.9, 0.8],
+        update_ratio=1.1,
+    )
+    pairs = pcgrad_pairs(compared)
+    assert pairs["pair"].tolist() == ["RCA-LAD"]
+    assert pairs[["conflict", "feature_conflict"]].iloc[0].tolist() == pytest.approx([0.4, 0.1])
+    assert pcgrad_updates(compared).tolist() == pytest.approx([0.75, 0.9, 1.1])
+
+
+def test_a_log_that_compared_nothing_has_no_pairs() -> None:
+    assert pcgrad_pairs(LOG).empty
+    assert pcgrad_updates(LOG).isna().all()
