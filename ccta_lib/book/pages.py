@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,7 @@ from ccta_lib.book.reporting import items_table, read_items
 from ccta_lib.book.runner import VARIANT, chapter_names, read_chapter
 from ccta_lib.schema import COHORT_COLUMNS, COHORTS, PREDICTION_COLUMNS, data_dictionary
 
+LAZY = ("model", "training")  # packages that load torch, and their names, on first use
 KINDS = {"simulated": "simulated", "real_proxy": "real ECGs with proxy labels", "user": "your own"}
 
 
@@ -45,12 +47,29 @@ def write_pages(folder: Path, run: dict[str, Any], run_dir: Path) -> None:
         "prediction-columns": _columns(
             data_dictionary({k: v for k, v in PREDICTION_COLUMNS.items() if k not in COHORT_COLUMNS})
         ),
+        **{f"api-{name}": public_names(f"ccta_lib.{name}") for name in LAZY},
         **_simulator_parts(),
     }
     for path in sorted((book_folder() / "reporting").glob("*.yaml")):
         parts[path.stem] = items_table(read_items(path), labels=labels, chapters=chapters)
     for name, text in parts.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def public_names(package: str) -> str:
+    """Return the directives that document a package's public names, without importing what needs torch.
+
+    Parameters
+    ----------
+    package : one that loads its names on first use, so that Sphinx cannot list them
+    """
+    lines = ["```{eval-rst}", f".. currentmodule:: {package}", ""]
+    for name in importlib.import_module(package).__all__:
+        if name[0].isupper() and not name.isupper():
+            lines += [f".. autoclass:: {name}", "   :members:", ""]
+        elif not name.isupper():
+            lines += [f".. autofunction:: {name}", ""]
+    return "\n".join([*lines, "```", ""])
 
 
 def labels_of(notebooks: Iterable[Path]) -> list[str]:

@@ -116,4 +116,6 @@ def test_every_output_of_a_chapter_is_disclosed(chapter: Chapter, run: dict) -> 
         ["calibration/t.csv"], ["calibration/figure_f.csv"], [],
     ]  # fmt: skip
     assert "**In the paper**: Table 1" in texts[0]
-    assert all((chapter.run_dir / "tables" / f).is_file() for f in ("calibration/t.csv", "calibration/figure_f.csv"))
+    assert all(
+        (chapter.run_dir / "tables" / f).is_file() for f in ("calibration/t.csv", "calibration/figure_f.csv")
+    )

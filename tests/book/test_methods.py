@@ -1,5 +1,6 @@
 """The methods page says what the record says: a setting that changes, changes its sentence."""
 
+# ruff: noqa: E501 (tables)
 from __future__ import annotations
 
 import copy
@@ -70,7 +71,9 @@ def test_a_parameter_of_a_chapter_changes_its_sentence(chapter: str, name: str, 
         (("commit",), "deadbeef", "commit `deadbeef`"),
     ],
 )
-def test_the_number_itself_stands_in_the_sentence(path: tuple[str, ...], value: Any, words: str, run: dict) -> None:
+def test_the_number_itself_stands_in_the_sentence(
+    path: tuple[str, ...], value: Any, words: str, run: dict
+) -> None:
     assert words not in sentences(run)
     place = run
     for key in path[:-1]:
@@ -97,7 +100,10 @@ def test_what_was_not_done_is_not_described(run: dict) -> None:
     assert "how they were made is not in its record" in text
     assert "This chapter was not run in this run." in text
     assert "AdamW" not in text
-    given["origin"] = {"training": run["stages"]["training"]["settings"], "sizes": run["stages"]["cohort"]["sizes"]}
+    given["origin"] = {
+        "training": run["stages"]["training"]["settings"],
+        "sizes": run["stages"]["cohort"]["sizes"],
+    }
     assert "AdamW" in sentences(given)
 
 
