@@ -249,9 +249,8 @@ def _linked(ecg_rows: pd.DataFrame, tables: dict[str, pd.DataFrame], exams: pd.D
         rows["reason"] = rows["reason"].mask(free, "patient has no paired ECG")
     if "followup" in tables:
         tables["followup"] = outcomes.account_events(tables["followup"], patients)
-    tables["treated"] = (
-        treated if treated is not None else pd.DataFrame(columns=["patient", "procedure_time"])
-    )
+    if treated is not None:
+        tables["treated"] = treated
     return linked
 
 
