@@ -58,7 +58,7 @@ class Board:
             return
         values = {f"epoch/{k}": v for k, v in row.items() if k not in {"fold", "epoch", "step"}}
         values |= {f"epoch/sigma_{n}": math.exp(row[f"log_variance_{n}"] / 2) for n in NAMES}
-        self._write(values, row["step"])
+        self._write(values, row["step"] - 1)  # its last step, counted from 0 as steps are
         self._writer.flush()
 
     def _write(self, values: dict[str, float], step: int) -> None:
