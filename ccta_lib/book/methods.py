@@ -23,6 +23,12 @@ ORIGINS = {
     "ecg": "Time ran from the ECG, and a patient entered the risk set at the CCTA (delayed entry).",
     "paper": "Time ran from the ECG without delayed entry, as in the paper, which counts the days before the CCTA as survived.",
 }
+PROJECTIONS: dict[str | bool, str] = {
+    "exact": "Conflicting gradients were projected (PCGrad {cite}`yu2020pcgrad`).",
+    "features": "Conflicting gradients were projected (PCGrad {cite}`yu2020pcgrad`), conflicts being taken at the feature vector.",
+    "none": "Gradients of the four tasks were summed.",
+}
+PROJECTIONS |= {True: PROJECTIONS["exact"], False: PROJECTIONS["none"]}  # runs of the first version
 WEIGHTINGS = {
     "published code": "in the form of the published code",
     "paper": "in the form of the paper's equation 1",
@@ -101,7 +107,7 @@ def training(run: Values) -> str:
         + ("the log odds of each label in the training rows." if s["head_bias"] == "prevalence" else "PyTorch's random values."),
         f"The four losses (binary cross-entropy) were weighted by learned uncertainty {{cite}}`kendall2018` {WEIGHTINGS[s['uncertainty']]}, "
         f"learned at {rate}." if unequal else "The four losses (binary cross-entropy) had fixed equal weights.",
-        "Conflicting gradients were projected (PCGrad {cite}`yu2020pcgrad`)." if s["pcgrad"] else "Gradients of the four tasks were summed.",
+        PROJECTIONS[s["pcgrad"]],
         f"Internal patients were divided into {s['n_folds']} folds by patient, stratified on the pattern of labels.",
         f"The epoch of each fold was chosen by macro-AUC on {_percent(s['inner_fraction'])} of the training patients, who were neither "
         "trained on nor reported on." if s["selection"] == "nested" else
