@@ -23,6 +23,8 @@ _LEAD = re.compile(
     r"(?:\s*\((?:EINTHOVEN|GOLDBERGER|WILSON)\)|[- ]REF)?",
     re.IGNORECASE,
 )
+# A thousand volts. Whether a voltage is plausible in a heart is judged later, and may be set; this is not one.
+MOST_MILLIVOLT = 1e6
 DERIVED_LEADS = ("III", "aVR", "aVL", "aVF")
 _MILLIVOLT_PER_UNIT = {
     **dict.fromkeys(["v", "volt", "volts"], 1e3),
@@ -124,7 +126,7 @@ def arrange(channels: np.ndarray, names: Sequence[str | None], units: Sequence[s
     Raises
     ------
     WaveformError
-        If a lead is missing or occurs twice, or the unit of a lead is unknown.
+        If a lead is missing or occurs twice, the unit of a lead is unknown, or a value beyond any voltage.
     """
     found = [lead_name(name or "") for name in names]
     count = Counter(found)
@@ -144,10 +146,17 @@ def arrange(channels: np.ndarray, names: Sequence[str | None], units: Sequence[s
                if lead and factor is None]  # fmt: skip
     if faults:
         raise WaveformError(*faults)
-    millivolts = {lead: channels[i].astype(np.float64) * factors[i] for i, lead in enumerate(found) if lead}
-    if absent:
-        millivolts = limb_leads(millivolts["I"], millivolts["II"]) | millivolts
-    return np.stack([millivolts[lead] for lead in LEADS]).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what leaves the range is refused below
+        leads = {lead: channels[i].astype(np.float64) * factors[i] for i, lead in enumerate(found) if lead}
+        if absent:
+            leads = limb_leads(leads["I"], leads["II"]) | leads
+        signal = np.stack([leads[lead] for lead in LEADS])
+    most = np.fmax.reduce(np.abs(signal), axis=1, initial=0)
+    faults = [f"{source}: lead {lead} reaches {value:g} mV; its gain or unit cannot be right"
+              for lead, value in zip(LEADS, most, strict=True) if value > MOST_MILLIVOLT]  # fmt: skip
+    if faults:
+        raise WaveformError(*faults)
+    return signal.astype(np.float32)
 
 
 def limb_leads(one: np.ndarray, two: np.ndarray) -> dict[str, np.ndarray]:

@@ -70,6 +70,16 @@ def test_wfdb_in_any_order_case_and_unit_reads_the_same(write_wfdb: Writer, tone
     assert (plain.sampling_hz, plain.seconds, plain.patient_id) == (500, 10, None)
 
 
+@pytest.mark.parametrize("value", [1e9, np.inf, -np.inf, 1e300])
+def test_no_heart_has_a_kilovolt(value: float, tones: Tones) -> None:
+    signal = tones(seconds=0.1)
+    signal[8, 3] = value
+    with pytest.raises(WaveformError, match="x: lead V3 reaches .* mV; its gain or unit cannot be right"):
+        arrange(signal, LEADS, ["mV"] * 12, source="x")
+    signal[8, 3] = np.nan  # a missing sample is none
+    assert np.isnan(arrange(signal, LEADS, ["mV"] * 12, source="x")).sum() == 1
+
+
 @pytest.mark.parametrize("suffix", ["", ".hea", ".dat"])
 def test_a_record_is_found_however_it_is_written(write_wfdb: Writer, suffix: str, tones: Tones) -> None:
     record = write_wfdb("a-b_1", tones())

@@ -65,10 +65,6 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
     except _STUMBLES as error:
         raise WaveformError(f"{path}: not a readable EDF file ({error})") from error
     signal = arrange(channels, names, units, source=str(path), derive=True)
-    if not np.isfinite(signal).all():
-        raise WaveformError(
-            f"{path}: the physical range of a lead makes values that are not finite; export it again"
-        )
     return Ecg(signal=signal, sampling_hz=agreed_rate(path, stated, rates[0]), **said)
 
 
@@ -104,6 +100,8 @@ def _physical(signal: Any) -> np.ndarray:
     """Return a channel in its unit, float64; edfio's own scaling rounds to single precision."""
     low, high = signal.physical_range
     least, most = signal.digital_range
+    if not (np.isfinite([low, high]).all() and low != high and least < most):
+        raise ValueError(f"{signal.label}: physical range {low:g} to {high:g}, digital {least} to {most}")
     return (signal.digital.astype(np.float64) - least) * ((high - low) / (most - least)) + low
 
 

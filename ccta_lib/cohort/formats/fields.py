@@ -23,6 +23,7 @@ _ISO_DATE = re.compile(r"(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})")
 _US_DATE = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
 _NAMED_DATE = re.compile(r"(\d{1,2})[- ]([A-Za-z]{3})[A-Za-z]*[- ](\d{4})")
 _CLOCK = re.compile(r"(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,](\d{1,6})\d*)?)?\s*([AaPp][Mm])?")
+_MOST = 2.0**32  # no converter of an ECG has more bits
 _COMPACT = re.compile(r"(\d{8})(\d{2})(\d{2})?(\d{2})?(?:\.(\d{1,6})\d*)?(?:[+-]\d{4}|Z)?")
 _PER_YEAR = {"y": 1.0, "a": 1.0, "m": 12.0, "w": 365.25 / 7, "d": 365.25, "h": 365.25 * 24}
 
@@ -77,8 +78,8 @@ def samples(path: Path, what: str, text: str | None, separator: str | None = Non
         raise WaveformError(
             f"{path}: {what} holds something that is no number ({error}); export it again"
         ) from error
-    if not values.size or not np.isfinite(values).all():
-        raise WaveformError(f"{path}: {what} is empty or holds a value that is not finite; export it again")
+    if not values.size or not (np.abs(values) <= _MOST).all():
+        raise WaveformError(f"{path}: {what} is empty, not finite or beyond 32 bits; export it again")
     return values
 
 
