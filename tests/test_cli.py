@@ -79,7 +79,7 @@ def test_a_prediction_table_is_known_as_one(call, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["check", "none.csv"], "no such file"),
-        (["run", "cohrt"], "no chapter 'cohrt'; there are cohort"),
+        (["run", "cohrt"], "no chapter 'cohrt'; there are exports, cohort"),
         (["run", "cohort", "--run", "nowhere"], "holds no predictions.parquet"),
         (["book", "--profile", "huge"], "Invalid value for '--profile'"),
         (["book", "--cohort", "a.csv", "--predictions", "b.csv"], "give one of them"),

@@ -7,7 +7,7 @@ import sys
 import click
 
 from ccta_lib import __version__
-from ccta_lib.cli import adapters, book, cohort, networks, simulate, tables
+from ccta_lib.cli import adapters, audit, book, cohort, networks, simulate, tables
 from ccta_lib.errors import CctaError, InputError
 
 MOST_FAULTS = 20
@@ -44,7 +44,8 @@ def cli() -> None:
     """
 
 
-cohort.cohort.add_command(adapters.adapt)
+for step in (adapters.adapt, audit.audit_sheet, audit.audit):
+    cohort.cohort.add_command(step)
 for verb in (
     book.book,
     book.run,
@@ -54,6 +55,7 @@ for verb in (
     networks.pretrain,
     networks.train,
     networks.predict,
+    networks.estimate,
     tables.check,
 ):
     cli.add_command(verb)

@@ -36,6 +36,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("[address]", re.compile(r"\b(?:address|residence)\s*:\s*[^\n;]{3,80}", re.IGNORECASE)),
     ("[name]", re.compile(rf"(?:{_SIGNS})\s*:?\s*[\u4e00-\u9fff·]{{2,4}}(?![\u4e00-\u9fff])")),
     ("[name]", re.compile(r"[\u4e00-\u9fff]{1,3}某某?")),
+    ("[name]", re.compile(r"[\u4e00-\u9fff](?:先生|女士|小姐)")),
     ("[name]", re.compile(rf"\b(?i:{_ROLES})\s*:\s*{_NAME_LATIN}")),
     ("[name]", re.compile(rf"\b(?:Dr|Prof|Mr|Mrs|Ms|Herr|Frau)\.?\s+{_NAME_LATIN}")),
     ("[id]", re.compile(rf"(?:{_NUMBERS_ZH})\s*:?\s*[A-Za-z0-9-]{{2,24}}")),
@@ -95,9 +96,13 @@ def still_identifies(text: str, known: Identifiers) -> bool:
 
 
 def _long_enough(words: Iterable[str]) -> list[str]:
-    normal = (unicodedata.normalize("NFKC", w).strip() for w in words)
+    normal = [unicodedata.normalize("NFKC", w).strip() for w in words]
+    # A report says "Mr Testperson" of Zhang Testperson: each part of a name tells who it is.
+    parts = [p for w in normal for p in re.split(r"[\s,]+", w) if len(p) > _SHORTEST and p.isalpha()]
     # Single letters and one- or two-digit numbers stand everywhere; they identify nobody on their own.
-    return [w for w in dict.fromkeys(normal) if len(_squeeze(w)) >= (3 if w.isdigit() else _SHORTEST)]
+    return [
+        w for w in dict.fromkeys([*normal, *parts]) if len(_squeeze(w)) >= (3 if w.isdigit() else _SHORTEST)
+    ]
 
 
 def _flexible(word: str) -> re.Pattern[str]:

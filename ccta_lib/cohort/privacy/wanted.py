@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+from ccta_lib.cohort.ecg import read_ecg
 from ccta_lib.cohort.exports.cells import identifier, is_empty, moment, plain
 from ccta_lib.cohort.exports.columns import INPUTS, ColumnsMap
 from ccta_lib.cohort.exports.tables import Table
+from ccta_lib.errors import WaveformError
 
 # A decimal number stays whole: the digits behind its point are no identifier.
 _WORD = re.compile(r"\d+[.]\d+(?:[eE][+-]?\d+)?|[A-Za-z0-9_À-ɏ]+(?:[-'][A-Za-z0-9_À-ɏ]+)*|[\u3400-\u9fff·]+")
@@ -167,6 +169,36 @@ def wanted_from_tables(paths: Mapping[str, Iterable[Path]], columns: ColumnsMap)
                         if not is_empty(cell):
                             _add_cell(wanted, column, rules[column].kind, cell, table, columns)
     return wanted
+
+
+def add_recordings(wanted: Wanted, folder: Path, *, progress: Callable[..., None] | None = None) -> int:
+    """Look also for whom the recordings of a folder name in their headers.
+
+    Returns
+    -------
+    int
+        Files that no reader understands; they name nobody that could be looked for.
+    """
+    files = [f for f in sorted(folder.rglob("*")) if f.is_file()]
+    unread = 0
+    for done, file in enumerate(files, start=1):
+        try:
+            ecg = read_ecg(file)
+        except WaveformError:
+            unread += 1
+        else:
+            for kind, text in (
+                ("identifier", ecg.patient_id),
+                ("identifier", ecg.recording_id),
+                ("name", ecg.patient_name),
+            ):
+                if text:
+                    wanted.add(kind, text)
+            if ecg.birth_date:
+                wanted.add_date(ecg.birth_date)
+        if progress is not None:
+            progress(done, len(files), "")
+    return unread
 
 
 def _add_cell(
