@@ -62,8 +62,9 @@ latex_elements = {
     "papersize": "a4paper",
     "pointsize": "10pt",
     "extraclassoptions": "openany,oneside",
+    "makeindex": "",
     "printindex": "",
-    "figure_align": "htbp",
+    "figure_align": "H",
     "sphinxsetup": "hmargin={22mm,22mm}, vmargin={26mm,24mm}, verbatimwithframe=false",
     "preamble": (Path(__file__).parent / "_static" / "print.tex").read_text(encoding="utf-8")
     .replace("@LEAD@", lead)

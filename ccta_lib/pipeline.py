@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -76,7 +77,7 @@ def take_predictions(path: Path, run_dir: Path) -> None:
     record, made_by = RunRecord(run_dir), path.parent / "run.json"
     if made_by.is_file():
         known = read_json(made_by)
-        record.update(origin={k: known[k] for k in ("profile", "seed", "commit", "versions") if k in known})
+        record.update(origin=_origin(known))
     _describe(record, table, run_dir)
 
 
@@ -252,6 +253,19 @@ def predict_cohort(
     path = out / INPUTS["predictions"]
     _describe(record, read_predictions(path), out)
     return path
+
+
+def _origin(made_by: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run keeps of the run its predictions come from: enough to say how they were made."""
+    stages = made_by.get("stages", {})
+    if "origin" in made_by and "training" not in stages:
+        return dict(made_by["origin"])  # that run had taken them from another
+    origin = {k: made_by[k] for k in ("profile", "seed", "commit", "versions") if k in made_by}
+    kept = {
+        "training": stages.get("training", {}).get("settings"),
+        "sizes": stages.get("cohort", {}).get("sizes"),
+    }
+    return origin | {k: v for k, v in kept.items() if v}
 
 
 def _copy_table(source: Path, target: Path) -> None:

@@ -63,9 +63,9 @@ def render_pdf(run_dir: Path) -> Path:
                            check=False, errors="replace")  # fmt: skip
     made = folder / "latex" / "book.pdf"
     if built.returncode or not made.is_file():
-        raise ChapterError(
-            f"{folder / 'latex' / 'book.log'}: {latex_error(folder / 'latex' / 'book.log')}; {_ADVICE}"
-        )
+        log = folder / "latex" / "book.log"
+        said = latex_error(log) or (built.stdout + built.stderr).strip()[-300:]
+        raise ChapterError(f"{log}: {said}; {_ADVICE}")
     os.replace(made, result)
     record.update(pdf_key=key)
     return result
@@ -82,7 +82,7 @@ def check_latex() -> None:
 
 
 def latex_error(log: Path) -> str:
-    """Return the first error of a LaTeX log, with the line it happened in."""
+    """Return the first error of a LaTeX log, with the line it happened in; empty if there is none."""
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     found = re.search(r"^! (.+?)$(?:.*?^(l\.\d+.*?)$)?", text, flags=re.M | re.S)
     return (

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ccta_lib.book.methods import all_settings, methods_text
+from ccta_lib.book.locate import shipped_run
+from ccta_lib.book.methods import all_settings, methods_text, patients, training
 from ccta_lib.book.runner import chapter_names, read_chapter
+from ccta_lib.files import read_json
+from ccta_lib.pipeline import take_predictions
 
 OTHER = {
     "architecture": "ecgfounder", "augmentation": False, "batch_size": 48, "dropout": 0.2, "epochs": 77, "final_rate_fraction": 0.07,
@@ -116,3 +120,16 @@ def test_real_patients_are_not_called_simulated(kind: str, run: dict) -> None:
 def test_chapters_have_the_parameters_the_sentences_speak_of() -> None:
     for chapter, values in PARAMETERS.items():
         assert set(values) <= set(read_chapter(chapter).parameters)
+
+
+def test_a_run_on_given_predictions_knows_how_they_were_made(run: dict, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    take_predictions(shipped_run() / "predictions.parquet", first)
+    take_predictions(first / "predictions.parquet", second)
+    for folder in (first, second):
+        taken = read_json(folder / "run.json")
+        assert taken["origin"]["training"] == run["stages"]["training"]["settings"]
+        assert taken["origin"]["commit"] == run["commit"]
+        taken |= {"commit": "here", "hardware": run["hardware"]}
+        assert training(taken) == training(run)
+        assert patients(taken) == patients(run)
