@@ -16,10 +16,10 @@ from ccta_lib.cohort.exports import cells, columns, identity, reading, tables
 from ccta_lib.cohort.exports.columns import ColumnsMap
 from ccta_lib.cohort.exports.identity import Pseudonyms
 from ccta_lib.cohort.exports.reading import Reading, Settings, read_piece
+from ccta_lib.cohort.exports.streaming import in_order
 from ccta_lib.cohort.exports.tables import PIECE_ROWS, Piece, Table
 from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path, read_json, sha256_file, sha256_json, write_json
-from ccta_lib.cohort.exports.streaming import in_order
 
 Progress = Callable[..., None]
 # A column of which so much cannot be read is mapped or formatted wrongly: better stop than lose rows.

@@ -19,13 +19,13 @@ from ccta_lib.cohort.exports.cells import Moment
 from ccta_lib.cohort.exports.columns import ColumnsMap, EcgMap, form
 from ccta_lib.cohort.exports.identity import Pseudonyms, label, tidy
 from ccta_lib.cohort.exports.reading import UNKNOWN, person
+from ccta_lib.cohort.exports.streaming import in_order
 from ccta_lib.cohort.exports.tables import Table
 from ccta_lib.cohort.quality import Limits, Reason, assess
 from ccta_lib.cohort.store import UNITS_PER_MILLIVOLT, StoreWriter, WaveformStore
 from ccta_lib.cohort.text import read_statement
 from ccta_lib.errors import InputError, WaveformError
 from ccta_lib.files import atomic_path, sha256_file, sha256_json
-from ccta_lib.cohort.exports.streaming import in_order
 
 BATCH = 32
 MANIFEST = "manifest.csv"

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -30,15 +31,18 @@ def in_order(function: Callable[..., Result], arguments: Iterable[tuple[Any, ...
     function : a module-level function
     arguments : iterable of tuples, drawn only as results are taken
     workers : int
-        Processes; 1 = in this one. Memory holds at most two pieces per worker.
+        Processes; 1, or no more pieces than processes = in this one. Memory holds at most two pieces per worker.
 
     Raises
     ------
     CctaError
         If a worker was killed; and whatever `function` raises.
     """
-    if workers == 1:
-        for one in arguments:
+    stream = iter(arguments)
+    first = list(islice(stream, workers))
+    if workers == 1 or len(first) < workers or (rest := next(stream, None)) is None:
+        # So little work is done here before other processes have started.
+        for one in chain(first, stream):
             yield function(*one)
         return
     pool = ProcessPoolExecutor(
@@ -47,7 +51,7 @@ def in_order(function: Callable[..., Result], arguments: Iterable[tuple[Any, ...
     with pool:
         queue: deque[Future[Result]] = deque()
         try:
-            for one in arguments:
+            for one in chain(first, [rest], stream):
                 queue.append(pool.submit(function, *one))
                 if len(queue) >= 2 * workers:
                     yield queue.popleft().result()
