@@ -85,11 +85,7 @@ def latex_error(log: Path) -> str:
     """Return the first error of a LaTeX log, with the line it happened in; empty if there is none."""
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     found = re.search(r"^! (.+?)$(?:.*?^(l\.\d+.*?)$)?", text, flags=re.M | re.S)
-    return (
-        " ".join(part.strip() for part in found.groups() if part)
-        if found
-        else "LaTeX stopped without a message"
-    )
+    return " ".join(part.strip() for part in found.groups() if part) if found else ""
 
 
 def _epoch(record: RunRecord) -> int:
