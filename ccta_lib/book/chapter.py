@@ -75,6 +75,7 @@ class Chapter:
     ----------
     name : name of the chapter, as in `book/chapters/<name>.md`
     run_dir : run directory; empty = the newest run, else the shipped one
+    data_kind : origin of the patients; empty = that of the run's predictions
 
     Raises
     ------
@@ -82,10 +83,11 @@ class Chapter:
         If there is no run to work on.
     """
 
-    def __init__(self, name: str, run_dir: str = "") -> None:
+    def __init__(self, name: str, run_dir: str = "", *, data_kind: str = "") -> None:
         run_as = os.environ.get(RUN_AS, "")
         self.name = run_as if run_as.startswith(f"{name}--") else name
         self.run_dir = find_run(run_dir)
+        self._data_kind = data_kind
         apply_style()
 
     def has(self, name: str) -> bool:
@@ -113,7 +115,7 @@ class Chapter:
     @cached_property
     def data_kind(self) -> str:
         """Origin of the patients: simulated, real_proxy or user."""
-        return str(self.predictions["data_kind"].iloc[0])
+        return self._data_kind or str(self.predictions["data_kind"].iloc[0])
 
     def save_table(self, table: pd.DataFrame, name: str) -> Path:
         """Write a result as `tables/<chapter>/<name>.csv`, with its `data_kind`."""

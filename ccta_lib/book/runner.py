@@ -181,7 +181,7 @@ def run_chapters(
 
 def _key(source: ChapterSource, values: dict[str, Any], run_dir: Path) -> str:
     inputs = {}
-    for name in "|".join((*source.requires, *source.uses)).split("|"):
+    for name in [n for one in (*source.requires, *source.uses) for n in one.split("|")]:
         path = run_dir / INPUTS[name]
         path = path / "store.json" if path.is_dir() else path
         inputs[name] = sha256_file(path) if path.is_file() else None

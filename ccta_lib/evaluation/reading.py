@@ -22,37 +22,29 @@ def grade_agreement(
         (missing: abstained).
     by : sequence of str
     level : float
-        Of Wilson's intervals. Reports are independent: each is another patient's.
+        Of Wilson's intervals. Each report is another patient's, so they are independent.
 
     Returns
     -------
     DataFrame
-        Per group and vessel, and over the four ("all", without intervals: vessels of one report are not
-        independent): `n` grades that the text tells; `agreement`, the share read exactly (an abstention is not
-        agreement), and `abstention`, each with _low and _high; `wrong`, read as another grade; `n_untold`, what
-        the text does not tell, and `invented`, how often a grade was read there.
+        Columns of `by`, vessel, metric, estimate, low, high, n, k (cases of n), method. Of the grades that the
+        text tells: *agreement*, read exactly (an abstention is not agreement), *abstention*, and *wrong*, read as
+        another grade. Of those it does not tell: *invented*, a grade read all the same.
     """
     rows = []
     for key, part in readings.groupby(list(by), sort=False):
-        counts = []
         for v in VESSELS:
             told, read = part[v.grade_column].astype("string"), part[f"read_{v.lower()}"].astype("string")
             known, given = told.notna(), read.notna()
             same = (told == read).fillna(False)
-            cases = (known, same, known & ~given, known & given & ~same, ~known, ~known & given)
-            counts.append([int(case.sum()) for case in cases])
-        total = [sum(column) for column in zip(*counts, strict=True)]
-        for name, (n, agree, silent, wrong, untold, invented) in zip(
-            [*VESSELS, "all"], [*counts, total], strict=True
-        ):
-            row: dict[str, object] = {**dict(zip(by, key, strict=True)), "vessel": str(name), "n": n}
-            for label, k in (("agreement", agree), ("abstention", silent)):
-                row[label] = k / n if n else float("nan")
+            cases = {"agreement": (known, same), "abstention": (known, known & ~given),
+                     "wrong": (known, known & given & ~same), "invented": (~known, ~known & given)}  # fmt: skip
+            for metric, (of, case) in cases.items():
+                n, k = int(of.sum()), int(case.sum())
                 low, high = wilson(k, n, level=level)
-                row[f"{label}_low"], row[f"{label}_high"] = (
-                    (float("nan"),) * 2 if name == "all" else (float(low), float(high))
-                )
-            rows.append({**row, "wrong": wrong, "n_untold": untold, "invented": invented})
+                rows.append({**dict(zip(by, key, strict=True)), "vessel": str(v), "metric": metric,
+                             "estimate": k / n if n else float("nan"), "low": float(low), "high": float(high),
+                             "n": n, "k": k, "method": "Wilson"})  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -162,3 +154,35 @@ def misses_by_style(readings: pd.DataFrame) -> pd.DataFrame:
     missed = table[["wrong", "abstained", "invented"]].sum(axis=1)
     order = missed.sort_values(ascending=False, kind="stable").index
     return table.loc[order][missed.loc[order] > 0].reset_index(drop=True)
+
+
+def finding(agreement: pd.DataFrame, recordings: pd.DataFrame, account: pd.DataFrame) -> str:
+    """Say in one sentence what the tables of agreement, decisions and account show.
+
+    Parameters
+    ----------
+    agreement : DataFrame
+        From `grade_agreement`, by split and language.
+    recordings : DataFrame
+        With `expected` and `found`, as for `decision_table`.
+    account : DataFrame
+        As for `account_balance`.
+    """
+    unseen = agreement[agreement["split"] == "score-once"]
+    right, silent = (unseen[unseen["metric"] == m] for m in ("agreement", "abstention"))
+    worst, most = right.loc[right["estimate"].idxmin()], silent.loc[silent["estimate"].idxmax()]
+    met = int((recordings["found"] == recordings["expected"]).sum())
+    lost = int(account_balance(account)["unaccounted"].sum())
+    balance = (
+        "every row of every input is accounted for" if lost == 0 else f"{lost} rows are not accounted for"
+    )
+    language = _LANGUAGE[str(worst["language"])]
+    return (
+        f"On wording that the rules were not written for, {right['k'].sum() / right['n'].sum():.1%} of "
+        f"{right['n'].sum():,} grades are read exactly (fewest: {worst['vessel']}, {language}, "
+        f"{worst['estimate']:.1%}), with at most {most['estimate']:.1%} left open for a vessel; {met} of "
+        f"{len(recordings)} ECG files meet the decision planted for them; and {balance}."
+    )
+
+
+_LANGUAGE = {"zh": "Chinese", "en": "English"}

@@ -70,7 +70,9 @@ def build_hospital(
     folder = Path(exports) / hospital
     reports = next(folder.glob("reports.*"))
     tables: dict[str, Any] = {
-        name: folder / f"{name}.csv" for name in ("statements", "procedures", "followup", "identifiers")
+        name: path
+        for name in ("statements", "procedures", "followup", "identifiers")
+        if (path := folder / f"{name}.csv").is_file()
     }
     return build_cohort(folder / "ecgs", reports, out, columns=folder / "columns.yaml", settings=settings,
                         progress=progress, **tables)  # fmt: skip

@@ -31,7 +31,7 @@ from ccta_lib.simulate.patients import CohortSizes
 from ccta_lib.simulate.recordings import WRITABLE, write_recording
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
 
-FORMAT = 2
+FORMAT = 4
 TRUTH = "truth"
 FOLLOWUP_SHARE = 0.2
 """Share of the patients who come from the simulator's follow-up cohort."""
@@ -105,6 +105,8 @@ def simulate_exports(
     for language in languages:
         for name, rows in _tables(table, people, planned, language, wording, rng).items():
             hospital = _hospital(folder, language)
+            if not rows:  # few patients: nobody under two identifiers, no procedure
+                continue
             write_table(hospital, name, [cells for cells, _ in rows], language=language)
             truth.setdefault(name, []).extend(
                 {"hospital": hospital.name, "row": i, **told} for i, (_, told) in enumerate(rows, start=2)

@@ -136,6 +136,9 @@ def _with(one: Planned, trouble: Trouble, forms: list[str], rng: np.random.Gener
     one, ccta = replace(one, trouble=trouble), one.ccta
     if trouble in _FORM:
         one = replace(one, form=_FORM[trouble], in_file=one.in_file and _FORM[trouble] not in BARE)
+    if trouble in (Trouble.SEX, Trouble.BIRTH) and one.form in BARE:
+        # A bare array says neither, so nothing would differ.
+        one = replace(one, form=next((f for f in forms if f not in BARE), "npz"))
     if trouble is Trouble.AFTER:
         time = ccta + timedelta(minutes=float(rng.integers(3 * 60, 10 * 24 * 60)))
         return [replace(one, true_time=time, time=time)]
