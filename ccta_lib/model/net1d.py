@@ -130,15 +130,16 @@ class Block(nn.Module):
         self.se_fc1 = nn.Linear(out_channels, out_channels // 2)
         self.se_fc2 = nn.Linear(out_channels // 2, out_channels)
 
-    def _activate(self, x: Tensor, norm: nn.Module) -> Tensor:
+    def _activate(self, x: Tensor, norm: nn.Module, *, own: bool = True) -> Tensor:
         if self.use_bn:
-            x = norm(x.flatten(0, 1)).view_as(x)
-        x = functional.silu(x)
+            x, own = norm(x.flatten(0, 1)).view_as(x), True
+        # Where nothing is kept for a gradient, nothing else needs what the convolution made.
+        x = functional.silu(x, inplace=own and not torch.is_grad_enabled())
         return functional.dropout(x, self.dropout, self.training) if self.dropout else x
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, samples, in_channels) to (n, ceil(samples / stride), out_channels)."""
-        out = self.conv1(x if self.first else self._activate(x, self.bn1))
+        out = self.conv1(x if self.first else self._activate(x, self.bn1, own=False))
         out = self.conv2(self._activate(out, self.bn2))
         out = self.conv3(self._activate(out, self.bn3))
         gate = torch.sigmoid(self.se_fc2(functional.silu(self.se_fc1(out.mean(1)))))
@@ -201,7 +202,7 @@ class Net1D(nn.Module):
         x = self.first_conv(x.transpose(1, 2).contiguous())
         if self.config.use_bn:
             x = self.first_bn(x.flatten(0, 1)).view_as(x)
-        x = functional.silu(x)
+        x = functional.silu(x, inplace=not torch.is_grad_enabled())
         for stage in self.stage_list:
             x = stage(x)
         return x.mean(1)
