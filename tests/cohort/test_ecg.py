@@ -74,7 +74,7 @@ def test_wfdb_in_any_order_case_and_unit_reads_the_same(write_wfdb: Writer, tone
 def test_no_heart_has_a_kilovolt(value: float, tones: Tones) -> None:
     signal = tones(seconds=0.1)
     signal[8, 3] = value
-    with pytest.raises(WaveformError, match="x: lead V3 reaches .* mV; its gain or unit cannot be right"):
+    with pytest.raises(WaveformError, match=r"x: lead V3 reaches .* mV; its gain or unit cannot be right"):
         arrange(signal, LEADS, ["mV"] * 12, source="x")
     signal[8, 3] = np.nan  # a missing sample is none
     assert np.isnan(arrange(signal, LEADS, ["mV"] * 12, source="x")).sum() == 1

@@ -396,7 +396,7 @@ def test_wrong_edf_is_named(ecg: Ecg, tmp_path: Path) -> None:
     refused(path, "cut short or damaged")
 
 
-# --- arrays, SCP ---
+# --- arrays ---
 
 
 def test_an_archive_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
@@ -416,12 +416,6 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None
             member, {"descr": "<f8", "fortran_order": False, "shape": (12, 10**12)}
         )
     refused(path, "more than it holds")
-
-
-def test_scp_is_recognised_and_says_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "a.scp"
-    path.write_bytes(b"\0" * 16 + b"SCPECG" + b"\0" * 100)
-    refused(path, "SCP-ECG, which is not read; export it as DICOM")
 
 
 def test_the_same_recording_as_edf_and_wfdb(reference_data: Path) -> None:

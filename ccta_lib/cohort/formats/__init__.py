@@ -26,7 +26,7 @@ FORMATS: tuple[Format, ...] = (
     Format("GE CardioSoft XML", cardiosoft.matches, cardiosoft.read, itself),
     Format("DICOM", dicom.matches, dicom.read, itself),
     Format("EDF", edf.matches, edf.read, itself),
-    Format("SCP-ECG (recognised, not read)", scp.matches, scp.read, itself),
+    Format("SCP-ECG", scp.matches, scp.read, itself),
     Format("WFDB record (.hea)", wfdb_record.matches, wfdb_record.read, wfdb_record.files),
 )
 

@@ -1,7 +1,6 @@
 """HL7 annotated ECG (AnnotatedECG, urn:hl7-org:v3), as the FDA takes it, with or without namespace prefixes.
 
-No maintained reader on PyPI takes any vendor's file (September 2026: `aecg` reads some); this one follows the
-implementation guide of 2005.
+This reader follows the implementation guide of 2005; the tests compare it with `ecgdatakit`.
 
 - The series RHYTHM is read, never a derived series (representative beats). Of several, the first with all leads.
 - A lead is a SLIST_PQ: millivolt = origin + digits x scale, each in its own unit. Time is the increment of a GLIST_TS

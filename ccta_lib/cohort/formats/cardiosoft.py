@@ -1,6 +1,6 @@
 """GE CardioSoft and CASE XML (CardiologyXML): decimal numbers separated by commas, with a resolution.
 
-No maintained reader exists on PyPI (September 2026); this one follows the layout that GE publishes in the CardioSoft
+No maintained reader on PyPI was found in November 2026; this one follows the layout that GE publishes in the CardioSoft
 operator manual.
 
 - `StripData` (a lead each) is read, else `FullDisclosure` (sample by sample, the leads in LeadOrder); never

@@ -1,6 +1,7 @@
 """GE MUSE XML (RestingECG, restecg.dtd): eight stored leads, base64 of little-endian integers with a gain.
 
-No maintained reader exists on PyPI (September 2026); this one follows the published DTD and real exports.
+This reader follows the published DTD and real exports; the tests compare it with `ecgdatakit`, which warns where this
+one refuses, and derives no lead.
 
 - The `Rhythm` waveform is read, never the `Median` beat. Of several, the first with all leads.
 - millivolt = (sample - FirstSampleBaseline) x LeadAmplitudeUnitsPerBit, in LeadAmplitudeUnits.

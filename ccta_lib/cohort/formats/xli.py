@@ -1,7 +1,7 @@
 """XLI, the compression of Philips' Sierra XML: one block per lead, LZW of 10 bits over second differences.
 
 Both directions. `sierraecg` on PyPI decodes it too and is what the tests compare with, but it stops only where the
-data stop, so that a crafted block of some kilobytes unpacks without bound, and it takes 160 ms a file.
+data stop, so that a crafted block of some kilobytes unpacks to megabytes, and it takes ten times as long.
 
 A block is its length in bytes (int32), two bytes, the start (int16), then 10-bit codes, most significant bit first.
 They unpack to the high bytes and then the low bytes of 16-bit numbers r: x[0] = r[0], x[1] = r[1],
