@@ -391,6 +391,7 @@ def test_wrong_edf_is_named(ecg: Ecg, tmp_path: Path) -> None:
     damaged(0, b"\xffBIOSEMI", "BDF")
     damaged(236, b"99999999", "declares 99999999 records")
     damaged(252, b"4000", "4000 signals in a header")
+    damaged(244, b"0       ", "data records of 0 s")
     damaged(256 + 16, b"ECG I".ljust(16), "lead II is missing|lead I occurs 2 times")
     path.write_bytes(whole[:-100])
     refused(path, "cut short or damaged")

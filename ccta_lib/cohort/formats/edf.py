@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,8 @@ _BDF = b"\xffBIOSEMI"
 _MOST_SIGNALS = 512
 _FIRST_YEAR = 1985  # EDF writes two digits of the year, counted from here
 # edfio meets a broken header with whatever its parsing stumbles over.
-_STUMBLES = (
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    OSError,
-    ArithmeticError,
-    MemoryError,
-    EOFError,
-)
+_STUMBLES = (ValueError, LookupError, TypeError, AttributeError, NameError, OSError, ArithmeticError, MemoryError,
+             EOFError)  # fmt: skip
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -49,7 +42,9 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
     except ImportError as error:
         raise MissingExtraError("reading EDF needs edfio: pip install 'ccta-lib[exports]'") from error
     try:
-        edf = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a count of records, which is checked above
+            edf = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1")
         leads = [s for s in edf.signals if lead_name(s.label)]
         rates = sorted({float(s.sampling_frequency) for s in leads})
         length = max((s.samples_per_data_record * records for s in leads), default=0)
@@ -78,6 +73,9 @@ def _checked_header(path: Path) -> int:
             raise WaveformError(f"{path}: EDF+D, a recording with gaps; export it continuous (EDF+C)")
         try:
             header_bytes, records, signals = int(head[184:192]), int(head[236:244]), int(head[252:256])
+            seconds = float(head[244:252])
+            if not 0 < seconds < 1e9:
+                raise ValueError(f"data records of {seconds:g} s")
             if not 1 <= signals <= _MOST_SIGNALS or header_bytes != 256 * (signals + 1):
                 raise ValueError(f"{signals} signals in a header of {header_bytes} bytes")
             stream.seek(256 + 216 * signals)
