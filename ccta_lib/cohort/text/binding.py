@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from ccta_lib.cohort.text.lexicon import Token, segment_vessels
+from ccta_lib.cohort.text.lexer import Token
+from ccta_lib.cohort.text.lexicon import segment_vessels
 from ccta_lib.cohort.text.phrases import Event, clauses
 from ccta_lib.schema import Vessel
 
-_SUBJECTS = {"vessel", "left", "all", "three", "coronary", "rest", "local", "noncor", "graft", "native", "number"}
+_SUBJECTS = {
+    "vessel",
+    "left",
+    "all",
+    "three",
+    "coronary",
+    "rest",
+    "local",
+    "noncor",
+    "graft",
+    "native",
+    "number",
+}
 _WITHIN_A_LIST = {"part", "and", "comma", "prep", "lumen", "sig", "paren", "colon", "into"}
 _BEFORE_A_SUBJECT = {"prep", "part", "into", "sig", "lumen", "paren", "anat"}
 MAIN_VESSELS = (Vessel.RCA, Vessel.LAD, Vessel.LCX)
@@ -32,6 +46,8 @@ class Group:
         Whether something has been said of it.
     after_into : bool
         Whether "involving" stands directly before it.
+    forward : bool
+        Whether what was said of it stands before it ("stenosis of the RCA").
     """
 
     scope: str
@@ -40,6 +56,7 @@ class Group:
     last: int = 0
     bound: bool = False
     after_into: bool = False
+    forward: bool = False
 
     @property
     def vessels(self) -> tuple[Vessel, ...]:
@@ -91,7 +108,7 @@ def _part(run: list[int], tokens: Sequence[Token], found: Sequence[Event]) -> li
         following += 1
     if not any(e.first == following for e in found):
         return [run]
-    commas = [k for k, (a, b) in enumerate(zip(run, run[1:], strict=False), 1)
+    commas = [k for k, (a, b) in enumerate(pairwise(run), 1)
               if any(t.kind == "comma" for t in tokens[a:b])]  # fmt: skip
     if not commas:
         return [run]
@@ -105,12 +122,17 @@ def _group(run: list[int], tokens: Sequence[Token], text: str) -> Group:
     for i in run:
         token = tokens[i]
         if token.kind == "vessel" and not (
-            units and token.value == units[-1] and tokens[i - 1].kind == "paren" and i - 1 > run[0]
+            units and token.value == units[-1] and tokens[i - 1].kind in ("paren", "vessel") and i > run[0]
         ):  # "right coronary artery (RCA)" is one name
             units.append(token.value)
+        elif token.kind == "left" and not _names_left(run, tokens):
+            units += [(v,) for v in token.value]
         elif token.kind == "number" and not named:
             units += [(v,) for v in segment_vessels(text[token.start : token.end])]
     group = Group("vessel", units, run[0], run[-1])
+    if units and not named and "left" in kinds:
+        group.scope = "left"
+        return group
     if "graft" in kinds:
         group.scope = "graft"
     elif "native" in kinds:
@@ -123,8 +145,6 @@ def _group(run: list[int], tokens: Sequence[Token], text: str) -> Group:
         group.scope = "local"
     elif "rest" in kinds:
         group.scope = "rest"
-    elif "left" in kinds:
-        group.scope = "left"
     elif "three" in kinds:
         group.units = [(v,) for v in MAIN_VESSELS]
     elif "all" in kinds:
@@ -134,6 +154,11 @@ def _group(run: list[int], tokens: Sequence[Token], text: str) -> Group:
     else:
         group.scope = "coronary"
     return group
+
+
+def _names_left(run: list[int], tokens: Sequence[Token]) -> bool:
+    """Tell whether a list that holds "left coronary" also names one of its arteries, so that it is a heading."""
+    return any(v is not Vessel.RCA for i in run if tokens[i].kind == "vessel" for v in tokens[i].value)
 
 
 def bind(
@@ -161,13 +186,16 @@ def bind(
     return pairs
 
 
-def _subject(event: Event, tokens: Sequence[Token], found: Sequence[Event], made: Sequence[Group]) -> Group | None:
+def _subject(
+    event: Event, tokens: Sequence[Token], found: Sequence[Event], made: Sequence[Group]
+) -> Group | None:
     before = next((g for g in reversed(made) if g.last <= event.last and g.first < event.last), None)
     after = next((g for g in made if g.first > event.last), None)
     inside = next((g for g in reversed(made) if event.first < g.first <= event.last), None)
     if inside is not None and event.kind in ("degree", "normal"):
         return inside
     if after is not None and _points_forward(event, after, tokens, before):
+        after.forward = True
         return after
     if before is not None and not before.bound:
         return before
@@ -176,6 +204,12 @@ def _subject(event: Event, tokens: Sequence[Token], found: Sequence[Event], made
     if after is not None and ahead and event.kind == "degree" and not event.has_noun and not after.bound:
         beyond = after.last + 1
         if beyond < len(tokens) and tokens[beyond].kind in ("stenosis", "lesion"):
+            after.forward = True
+            return after
+    if before is not None and before.forward and after is not None and ahead:
+        passed = any(t.kind in ("comma", "and") for t in tokens[before.last + 1 : event.first])
+        if passed and not any(t.kind == "comma" for t in tokens[event.last + 1 : after.first]):
+            after.forward = True
             return after
     if before is not None:
         return before
@@ -183,6 +217,7 @@ def _subject(event: Event, tokens: Sequence[Token], found: Sequence[Event], made
         between = [t.kind for t in tokens[event.last + 1 : after.first]]
         alone = not any(e.first > after.last for e in found)
         if "but" not in between and (alone or "comma" not in between):
+            after.forward = True
             return after
     return None
 

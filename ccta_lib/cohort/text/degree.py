@@ -6,12 +6,14 @@ beside a number means.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from ccta_lib.schema import GRADE_BOUNDARIES, Grade
 
 ABSTAIN_BELOW = 0.5  # a reading less sure than this is an abstention
 _RANKS = list(Grade)
+RANK = {grade: i for i, grade in enumerate(_RANKS)}  # Grade.rank counts anew each time
 _BAND_STARTS = frozenset({0.0, 1.0, 25.0, 26.0, 50.0, 51.0, 70.0, 71.0})
 _HAN = {"零": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 
@@ -71,6 +73,7 @@ def of_interval(interval: Interval) -> Degree:
     return Degree(top, high, 0.95 if Grade.from_percent(low) == top else 0.65)
 
 
+@lru_cache(maxsize=4096)
 def combine(words: tuple[Grade, Grade] | None, interval: Interval | None) -> Degree:
     """Grade one stenosis that has a word, a percentage, or both.
 
@@ -93,7 +96,7 @@ def combine(words: tuple[Grade, Grade] | None, interval: Interval | None) -> Deg
     low, high = _allowed(interval)
     word_low, word_high = (g.rank for g in words)
     if low <= word_high <= high:
-        certain = low == high or interval.bound == "" and alone.grade == words[1]
+        certain = low == high or (interval.bound == "" and alone.grade == words[1])
         return Degree(words[1], alone.percent, 0.98 if certain else 0.8)
     if word_low <= high and low <= word_high:
         return Degree(_RANKS[min(high, word_high)], alone.percent, 0.7)

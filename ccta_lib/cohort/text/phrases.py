@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ccta_lib.cohort.text.degree import Degree, Interval, combine, han_number
-from ccta_lib.cohort.text.lexicon import HAN_NUMBER, NUMBER, Token
+from ccta_lib.cohort.text.lexer import Token
+from ccta_lib.cohort.text.words import HAN_NUMBER, NUMBER
 from ccta_lib.schema import Grade
 
 _NOUNS_OF_A_DEGREE = {"stenosis", "lesion", "occ"}
@@ -20,6 +21,7 @@ _NEGATED = {"stenosis", "lesion", "plaque", "ath", "abn", "irregular", "occ", "n
             "grade", "pct", "calc", "nonsig", "calcadj", "bridge"}  # fmt: skip
 _CARRIERS = {"stenosis", "lesion", "plaque", "ath", "abn", "irregular", "occ", "calc", "bridge", "weak", "uneval",
              "stent"}  # fmt: skip
+_LONE = {"no", "none", "nil", "无", "没有", "阴性", "(-)"}
 _SUBJECTS = {"vessel", "left", "all", "three", "coronary", "rest", "number", "noncor", "local"}
 
 
@@ -97,7 +99,7 @@ def events(tokens: Sequence[Token], text: str, *, bare: bool) -> list[Event]:
         found.append(Event(kind, degree, first, last, clause[last], unsure=doubt, **more))
 
     denials: set[int] = set()
-    degrees = _degrees(tokens, clause, denied, bridged, bare=bare)
+    degrees = _degrees(tokens, clause, denied, bridged, text, bare=bare)
     taken = {i for first, last, *_ in degrees for i in range(first, last + 1)}
     for first, last, words, interval in degrees:
         noun = any(t.kind in _NOUNS_OF_A_DEGREE for t in tokens[first : last + 1])
@@ -111,6 +113,8 @@ def events(tokens: Sequence[Token], text: str, *, bare: bool) -> list[Event]:
                 first, last = min(negation, i), max(negation, i)
                 add("normal", Degree(Grade.NORMAL, None, confidence), first, last,
                     about_stenosis=kind != "abn")  # fmt: skip
+        elif kind in ("neg", "negpost") and _is_lone_denial(tokens, clause, i, text):
+            add("normal", Degree(Grade.NORMAL, None, 0.7), i, i, about_stenosis=True)
         elif negation is not None:
             continue
         elif kind == "normal" and not (clause[i] in anatomic and clause[i] not in luminal):
@@ -120,7 +124,9 @@ def events(tokens: Sequence[Token], text: str, *, bare: bool) -> list[Event]:
         elif kind == "occ" and i not in taken and clause[i] not in bridged:
             add("degree", Degree(Grade.OCCLUDED, None, 0.9), i, i, has_noun=True)
         elif kind == "nonsig" and i not in taken:
-            add("degree", Degree(Grade.MILD, None, 0.55), i, i)
+            minimal = i > 0 and tokens[i - 1].kind == "grade" and tokens[i - 1].value[1] is Grade.NORMAL
+            noun = i + 1 < len(tokens) and tokens[i + 1].kind in ("stenosis", "lesion", "plaque", "ath")
+            add("degree", Degree(Grade.NORMAL if minimal else Grade.MILD, None, 0.55), i, i + noun)
         elif kind == "stenosis" and i not in taken and clause[i] not in bridged:
             add("ungraded", _NOTHING, i, i)
         elif kind in ("plaque", "calc", "lesion", "ath", "stent") and i not in taken:
@@ -233,7 +239,13 @@ _Lesion = tuple[int, int, tuple[Grade, Grade] | None, Interval | None]
 
 
 def _degrees(
-    tokens: Sequence[Token], clause: Sequence[int], denied: Sequence[int | None], bridged: set[int], *, bare: bool
+    tokens: Sequence[Token],
+    clause: Sequence[int],
+    denied: Sequence[int | None],
+    bridged: set[int],
+    text: str,
+    *,
+    bare: bool,
 ) -> list[_Lesion]:
     """Group words and numbers of degree into lesions: (first, last, words, interval)."""
     single: list[_Lesion] = []
@@ -242,7 +254,7 @@ def _degrees(
             continue
         if token.kind == "grade" and _is_of_stenosis(tokens, clause, i, bare=bare):
             single.append((i, i, token.value, None))
-        elif token.kind == "pct" and _is_of_lumen(tokens, clause, i):
+        elif token.kind == "pct" and _is_of_lumen(tokens, clause, i, text):
             single.append((i, i, None, interval(tokens, i)))
     merged: list[_Lesion] = []
     for lesion in single:
@@ -254,7 +266,9 @@ def _degrees(
                 merged[-1] = (first, lesion[1], words or lesion[2], numbers or lesion[3])
                 continue
         merged.append(lesion)
-    return [(*_with_noun(tokens, clause, first, last), words, numbers) for first, last, words, numbers in merged]
+    return [
+        (*_with_noun(tokens, clause, first, last), words, numbers) for first, last, words, numbers in merged
+    ]
 
 
 def _with_noun(tokens: Sequence[Token], clause: Sequence[int], first: int, last: int) -> tuple[int, int]:
@@ -265,7 +279,16 @@ def _with_noun(tokens: Sequence[Token], clause: Sequence[int], first: int, last:
     if after < len(tokens) and tokens[after].kind in _NOUNS_OF_A_DEGREE:
         return first, after
     before = first - 1
-    while before >= 0 and tokens[before].kind in ("approx", "bound", "paren", "colon", "lumen", "prep", "shows", "anat"):
+    while before >= 0 and tokens[before].kind in (
+        "approx",
+        "bound",
+        "paren",
+        "colon",
+        "lumen",
+        "prep",
+        "shows",
+        "anat",
+    ):
         before -= 1
     if before >= 0 and tokens[before].kind in _NOUNS_OF_A_DEGREE and clause[before] == clause[first]:
         return before, last
@@ -293,7 +316,7 @@ def _is_of_stenosis(tokens: Sequence[Token], clause: Sequence[int], i: int, *, b
     return bare or any(t.kind in ("vessel", "number", "colon") for t in tokens[:i])
 
 
-def _is_of_lumen(tokens: Sequence[Token], clause: Sequence[int], i: int) -> bool:
+def _is_of_lumen(tokens: Sequence[Token], clause: Sequence[int], i: int, text: str) -> bool:
     """Tell whether a percentage is one of the lumen, and not an ejection fraction, a phase or a percentile."""
     if i + 1 < len(tokens) and tokens[i + 1].kind == "other" and clause[i + 1] == clause[i]:
         return tokens[i + 1].value != "number"
@@ -302,4 +325,20 @@ def _is_of_lumen(tokens: Sequence[Token], clause: Sequence[int], i: int) -> bool
             break
         if tokens[j].kind == "other" and tokens[j].value == "number":
             return False
+    if text[tokens[i].end - 1].isdigit():  # a range without a percent sign
+        return any(t.kind in ("vessel", "stenosis") and clause[j] == clause[i] for j, t in enumerate(tokens))
     return True
+
+
+def _is_lone_denial(tokens: Sequence[Token], clause: Sequence[int], i: int, text: str) -> bool:
+    """Tell whether a clause is a vessel and a "no": "LM: none"."""
+    if i + 1 < len(tokens) and tokens[i + 1].kind != "comma":
+        return False
+    if text[tokens[i].start : tokens[i].end].strip() not in _LONE:
+        return False
+    before = [t.kind for j, t in enumerate(tokens[:i]) if clause[j] == clause[i] and t.kind != "comma"]
+    return (
+        bool(before)
+        and before[0] in ("vessel", "rest")
+        and set(before) <= {"vessel", "rest", "colon", "part", "paren"}
+    )

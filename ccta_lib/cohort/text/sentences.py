@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ccta_lib.cohort.text.lexicon import Token, tokens
+from ccta_lib.cohort.text.lexer import Token, tokens
 from ccta_lib.cohort.text.normalise import Normal
 from ccta_lib.cohort.text.phrases import read_percent
 
 _KEPT_OF_OTHER_TIMES = {"vessel", "number", "comma", "colon", "part", "left", "but"}
 _DEGREES_OF_A_LEGEND = 3
+_LONGEST = 250  # tokens
 
 
 @dataclass
@@ -42,28 +43,30 @@ def sentences(normal: Normal) -> Iterator[Sentence]:
     text = normal.text
     section, skipping = "findings", ""
     current: list[Token] = []
-    new_line, begins_line, inline = True, True, False
+    new_line, inline = True, False
     for token in (*tokens(text), Token("stop", None, len(text), len(text))):
         kind = token.kind
+        if kind != "stop" and len(current) >= _LONGEST:  # no sentence is; keeps the work bounded
+            yield from () if skipping else (Sentence(current, section, new_line),)
+            current, new_line = [], False
         if kind == "stop":
             sign = text[token.start : token.end]
+            spoken = bool(current)
             if current:
                 if skipping and _opens_with_vessel(current):
                     skipping = ""
-                if skipping != "skip":
-                    inline = True
                 if not skipping and not _is_legend(current):
                     yield Sentence(current, section, new_line, questioned=sign == "?")
                 inline = True
                 if skipping == "skip1":
                     skipping = ""
             current = []
-            new_line = begins_line
             if sign == "\n":
                 new_line = True
                 if inline:
                     skipping = ""
-            begins_line = False
+            elif spoken:
+                new_line = False
             continue
         if kind == "head":
             if any(t.kind not in ("comma", "colon", "paren", "noncor", "coronary", "and") for t in current):
@@ -102,12 +105,22 @@ def current_only(sentence: list[Token], text: str) -> list[Token]:
     """
     kept: list[Token] = []
     past = ""
+    inside = bracketed = compared = False  # within brackets; the other time began there
     for i, token in enumerate(sentence):
         kind = token.kind
+        if kind == "paren":
+            inside = text[token.start] in "(["
+            if inside and compared:
+                past, bracketed = "sentence", True
+            elif not inside and bracketed:
+                past, bracketed = "", False
+            kept.append(token)
+            continue
+        compared = kind == "compare" or (compared and kind in ("prep", "prior"))
         if kind == "advice":
             break
         if kind == "prior":
-            past = token.value
+            past, bracketed = token.value, inside
             if text[token.start : token.end].endswith("from") and i + 1 < len(sentence):
                 following = sentence[i + 1]
                 if following.kind == "pct" and following.value[0] != following.value[1]:
