@@ -92,18 +92,18 @@ def decision_table(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        trouble, expected, n, as_expected, and `otherwise`: what else happened, with counts. Troubles that missed
+        trouble, n, as_expected, expected, and `otherwise`: what else happened, with counts. Troubles that missed
         stand first.
     """
     table = []
     for (trouble, expected), part in rows.groupby(["trouble", "expected"], sort=True):
         other = part.loc[part["found"] != expected, "found"].value_counts().sort_index()
         table.append({
-            "trouble": trouble, "expected": expected or "kept", "n": len(part),
-            "as_expected": int((part["found"] == expected).sum()),
+            "trouble": trouble, "n": len(part), "as_expected": int((part["found"] == expected).sum()),
+            "expected": expected or "kept",
             "otherwise": "; ".join(f"{n} {reason or 'kept'}" for reason, n in other.items()),
         })  # fmt: skip
-    frame = pd.DataFrame(table, columns=["trouble", "expected", "n", "as_expected", "otherwise"])
+    frame = pd.DataFrame(table, columns=["trouble", "n", "as_expected", "expected", "otherwise"])
     return frame.sort_values("otherwise", key=lambda s: s == "", kind="stable").reset_index(drop=True)
 
 

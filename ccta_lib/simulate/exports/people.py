@@ -24,11 +24,11 @@ class Trouble(StrEnum):
 
     NONE = "none"
     # One recording of the patient.
-    COPY = "the same file twice"
-    OTHER_FORM = "the same recording in another format"
+    COPY = "same file twice"
+    OTHER_FORM = "same recording, another format"
     AFTER = "ECG after the CCTA"
-    CLOCK_FAST = "ECG machine's clock fast, so that the ECG seems to follow the CCTA"
-    CLOCK_RESET = "ECG machine's clock reset to the year 2000"
+    CLOCK_FAST = "ECG clock 40 minutes fast"
+    CLOCK_RESET = "ECG clock reset to 2000"
     LONG_BEFORE = "ECG long before the CCTA"
     UNREADABLE = "file cut short"
     NO_ECG_FILE = "file that is no ECG"
@@ -38,7 +38,7 @@ class Trouble(StrEnum):
     UNIT = "amplitudes a hundred times too large"
     NO_IDENTIFIER = "file without identifier"
     NO_TIME = "file without time"
-    MIXED_UP = "one patient's recording under another's name too"
+    MIXED_UP = "filed under two patients"
     # The patient.
     TWO_IDENTIFIERS = "two identifiers, listed"
     UNLISTED = "two identifiers, not listed"
@@ -46,18 +46,18 @@ class Trouble(StrEnum):
     NO_RECORDING = "CCTA without ECG"
     AGE_OVER = "born 140 years ago"
     AGE_UNDER = "born after the examination"
-    SEX = "sex differs between ECG and report"
-    BIRTH = "birth date differs between ECG and report"
+    SEX = "sex differs"
+    BIRTH = "birth date differs"
     PCI_BEFORE = "PCI before the CCTA"
     CABG_BEFORE = "CABG before the CCTA"
     PCI_AFTER = "PCI after the CCTA"
     DIAGNOSTIC = "diagnostic or other procedure"
     # The report or the statement.
-    REPORT_TWICE = "report row exported twice"
-    REPORTS_CONFLICT = "two reports of one CCTA that contradict each other"
+    REPORT_TWICE = "report row twice"
+    REPORTS_CONFLICT = "contradicting reports"
     NO_REPORT_TEXT = "report without text"
-    STATEMENT_CLOCK = "report system's clock some minutes off"
-    STATEMENT_FAR = "statement two hours from the ECG"
+    STATEMENT_CLOCK = "statement minutes off"
+    STATEMENT_FAR = "statement two hours off"
 
 
 NEED_BIRTH = frozenset({Trouble.AGE_OVER, Trouble.AGE_UNDER, Trouble.BIRTH})
