@@ -90,14 +90,24 @@ html_theme_options = {
 }
 
 
-def mend_html(app, page, template, context, doctree):
-    """Mend what Sphinx writes: a bibliography that is no list to a screen reader, a scroll box no keyboard can reach."""
+def mend_list(app, page, template, context, doctree):
+    """Make a bibliography a list of list items: what Sphinx writes is no list to a screen reader."""
     if "body" in context:
-        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
-        box = 'class="pst-scrollable-table-container"'
-        context["body"] = body.replace(f"<div {box}>", f'<div {box} tabindex="0">')
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def name_toggles(app, exception):
+    """Give the toggles of the sidebar a name; the theme leaves them an icon."""
+    if exception is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            page = path.read_text(encoding="utf-8")
+            bare = '<summary><span class="toctree-toggle"'
+            if bare in page:
+                named = bare.replace("<summary>", '<summary aria-label="Pages below">')
+                path.write_text(page.replace(bare, named), encoding="utf-8")
 
 
 def setup(app):
     """Connect what settings cannot say."""
-    app.connect("html-page-context", mend_html)
+    app.connect("html-page-context", mend_list)
+    app.connect("build-finished", name_toggles)

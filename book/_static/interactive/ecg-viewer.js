@@ -162,7 +162,7 @@
     which.select.value = String(state.ecg);
     draw();
   }
-  const person = make("div", { class: "live-person" });
+  const person = make("div", { class: "live-person pst-scrollable-table-container" });
   function facts() {
     const e = ecg(), words = overlay ? ` Below each lead: ${overlay.label}; ${OVERLAY_MM} mm are ${Math.round(overlay.scale)} ${overlay.unit}.` : "";
     person.replaceChildren(make("p", {}, `${e.ecg_id}, ${e.facts}. 25 mm/s, 10 mm/mV; triangles: ${e.beats.length} beats found.${words}`),

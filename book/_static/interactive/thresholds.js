@@ -195,7 +195,7 @@
     : null;
   root.append(
     make("div", { class: "live-controls" }, tabs, cohortChoice.element, cut.element, usual, share.element, reset),
-    make("div", { class: "live-tables" }, counts, rates), figures, ...(risk ? [make("div", { class: "live-tables" }, risk)] : []),
+    make("div", { class: "live-tables pst-scrollable-table-container" }, counts, rates), figures, ...(risk ? [make("div", { class: "live-tables pst-scrollable-table-container" }, risk)] : []),
     voice.element);
   choose(state.vessel);
 })();
