@@ -18,6 +18,7 @@ from ccta_lib.book.locate import book_folder
 from ccta_lib.book.methods import methods_text
 from ccta_lib.book.reporting import items_table, read_items
 from ccta_lib.book.runner import VARIANT, chapter_names, read_chapter
+from ccta_lib.cohort.exports.columns import INPUTS as INPUT_COLUMNS
 from ccta_lib.schema import COHORT_COLUMNS, COHORTS, PREDICTION_COLUMNS, data_dictionary
 
 LAZY = ("model", "training")  # packages that load torch, and their names, on first use
@@ -47,6 +48,7 @@ def write_pages(folder: Path, run: dict[str, Any], run_dir: Path) -> None:
         "prediction-columns": _columns(
             data_dictionary({k: v for k, v in PREDICTION_COLUMNS.items() if k not in COHORT_COLUMNS})
         ),
+        "export-columns": export_columns(),
         **{f"api-{name}": public_names(f"ccta_lib.{name}") for name in LAZY},
         **_simulator_parts(),
     }
@@ -190,6 +192,18 @@ def _pages(book: Path, *folders: str) -> list[str]:
 
 def _columns(table: pd.DataFrame) -> str:
     return pipe_table(table.assign(column="`" + table["column"] + "`")) + "\n"
+
+
+def export_columns() -> str:
+    """Return the tables of what each input of `ccta cohort build` holds."""
+    parts = []
+    for name, columns in INPUT_COLUMNS.items():
+        rows = [
+            (f"`{c}`", rule.meaning, rule.kind, "yes" if rule.required else "") for c, rule in columns.items()
+        ]
+        table = pipe_table(pd.DataFrame(rows, columns=["column", "meaning", "read as", "required"]))
+        parts.append(f"### {name}\n\n{table}\n")
+    return "\n".join(parts)
 
 
 def _simulator_parts() -> dict[str, str]:

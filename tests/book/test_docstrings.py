@@ -1,0 +1,56 @@
+"""Docstrings are pages of the book: one that cannot be set would stop the build of all of them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from ccta_lib.book.locate import book_folder
+from ccta_lib.book.pages import LAZY
+
+pytest.importorskip("sphinx")
+
+PAGES = sorted((book_folder() / "reference" / "api").glob("*.md"))
+DOCUMENTED = sorted({m for p in PAGES for m in re.findall(r"automodule:: (\S+)", p.read_text(encoding="utf-8"))}
+                    | {f"ccta_lib.{name}" for name in LAZY})  # fmt: skip
+
+
+def public(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """Docstrings of a module, its public classes, their public methods, and its public functions."""
+    yield module.__name__, module.__doc__ or ""
+    names = getattr(module, "__all__", None) or [
+        n
+        for n, o in vars(module).items()
+        if not n.startswith("_") and getattr(o, "__module__", "") == module.__name__
+    ]
+    for name in names:
+        thing = getattr(module, name)
+        if not (inspect.isclass(thing) or inspect.isroutine(thing)):
+            continue
+        yield f"{module.__name__}.{name}", inspect.getdoc(thing) or ""
+        for member, value in vars(thing).items() if inspect.isclass(thing) else ():
+            if not member.startswith("_") and (inspect.isroutine(value) or isinstance(value, property)):
+                yield f"{module.__name__}.{name}.{member}", inspect.getdoc(value) or ""
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_docstrings_can_be_set(name: str) -> None:
+    from docutils.core import publish_doctree
+    from docutils.nodes import system_message
+    from sphinx.ext.napoleon import Config, NumpyDocstring
+
+    if name.removeprefix("ccta_lib.") in LAZY:
+        pytest.importorskip("torch")
+    config = Config(napoleon_use_rtype=False, napoleon_use_ivar=True)
+    faults, found = [], 0
+    for where, text in public(importlib.import_module(name)):
+        found += 1
+        tree = publish_doctree(str(NumpyDocstring(text, config)), settings_overrides={"report_level": 5})
+        faults += [f"{where}: {m.astext()}" for m in tree.findall(system_message) if m["level"] >= 2]
+    assert not faults
+    assert found
