@@ -20,7 +20,11 @@ from ccta_lib.errors import InputError, WaveformError
 from ccta_lib.files import sha256_file, sha256_json
 
 Progress = Callable[..., None]
-_READ_BY = (ecg_module, formats, quality, recording)
+# What decides how a recording's samples come out: a change of any of these files makes the store anew.
+_READ_BY = [
+    *(Path(str(module.__file__)) for module in (ecg_module, quality, recording)),
+    *sorted(Path(str(formats.__file__)).parent.glob("*.py")),
+]
 
 
 class _Source(NamedTuple):
@@ -80,7 +84,7 @@ def build_store(
     report = progress or (lambda done, total, note="": None)
     sources = _sources(cohort)
     hashes = _hashes(sources, root, Path(folder), report)
-    code = [sha256_file(str(module.__file__)) for module in _READ_BY]
+    code = [sha256_file(file) for file in _READ_BY]
     key = sha256_json([list(map(list, sources)), [digest for digest, _ in hashes], asdict(limits), code])
     writer = StoreWriter(folder, [s.ecg_id for s in sources], key=key, replace=True)
     if writer.finished:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccta_lib.cohort import Limits, StoreWriter, WaveformStore, build_store, flow_table, read_cohort
+from ccta_lib.cohort import Limits, StoreWriter, WaveformStore, build, build_store, flow_table, read_cohort
 from ccta_lib.errors import InputError
 
 Writer = Callable[..., Path]
@@ -200,3 +200,16 @@ def test_real_recordings_keep_324_and_exclude_the_six_flat_ones(reference_data: 
     assert store.index.loc[site == "ptb", "source_hz"].eq(1000).all()
     flow = flow_table(cohort, store)
     assert flow["excluded"].sum() + flow["n_ecgs"].iloc[-1] == 330
+
+
+def test_every_reader_counts_as_reading_code() -> None:
+    names = {file.name for file in build._READ_BY}
+    assert {
+        "ecg.py",
+        "recording.py",
+        "quality.py",
+        "muse.py",
+        "xli.py",
+        "safe_xml.py",
+        "wfdb_record.py",
+    } <= names
