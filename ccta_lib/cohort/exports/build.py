@@ -17,6 +17,7 @@ from ccta_lib.cohort.exports import account, examinations, linkage, outcomes, re
 from ccta_lib.cohort.exports import recordings as recordings_module
 from ccta_lib.cohort.exports.account import account_parts, account_rows, exam_labels
 from ccta_lib.cohort.exports.columns import ColumnsMap, load_columns
+from ccta_lib.cohort.exports.grading import grade_reports, with_grades
 from ccta_lib.cohort.exports.identity import Pseudonyms, load_key, merge
 from ccta_lib.cohort.exports.intake import Intake, check_zeros, read_table
 from ccta_lib.cohort.exports.linkage import LinkageRules
@@ -142,15 +143,12 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
         if path is not None:
             with report.task(f"Reading {name}", total=1) as advance:
                 intakes[name] = read_table(path, name, mapping=mapping, pseudonyms=pseudonyms, folder=pieces,
-                                           timezone=rules.timezone, workers=workers, progress=advance,
-                                           evidence=name == "reports")  # fmt: skip
+                                           timezone=rules.timezone, workers=workers, progress=advance)  # fmt: skip
     check_zeros(list(intakes.values()), mapping)
     aliases = _aliases(intakes.get("identifiers"))
     tables = {name: _one_patient(intake.rows, aliases) for name, intake in intakes.items()}
-    tables["reports"], exams = examinations.examinations(tables["reports"], pseudonyms)
-
     items, parts = list_recordings(Path(ecgs), mapping, pseudonyms, rules.timezone)
-    known = set(exams["patient"])
+    known = set(tables["reports"].loc[tables["reports"]["reason"] == "", "patient"])
     with report.task("Reading ECGs", total=len(items)) as advance:
         ecg_rows = read_recordings(
             items,
@@ -160,6 +158,12 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
             wanted_key=sha256_json([sorted(known), sorted(aliases.items())]),
         )  # fmt: skip
     ecg_rows = _one_patient(ecg_rows, aliases)
+    named = tables["reports"]["patient"].isin(ecg_rows.loc[ecg_rows["reason"] == "", "patient"])
+    due = set(tables["reports"].loc[named & (tables["reports"]["reason"] == ""), "row"])
+    with report.task("Grading reports", total=len(due)) as advance:
+        graded = grade_reports(intakes["reports"], due, mapping=mapping, workers=workers, progress=advance)
+    said = with_grades(tables["reports"], graded.rows)
+    tables["reports"], exams = examinations.examinations(said, pseudonyms)
     linked = _linked(ecg_rows, tables, exams, rules)
     linked["cohort"] = _roles(linked, exams, rules)
     kept = linked[linked["reason"] == ""]
@@ -171,7 +175,7 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
     used = tables["reports"].loc[
         tables["reports"]["exam"].isin(kept["exam"]) & (tables["reports"]["exam"] != 0)
     ]
-    readings = readers.gather(intakes["reports"], used[["row", "exam"]])
+    readings = readers.gather(graded.readings, used[["row", "exam"]])
     if reader is not None:
         with report.task("Second reader", total=max(len(used), 1)) as advance:
             readings = readers.add_second(readings, intakes["reports"], mapping, reader, advance)

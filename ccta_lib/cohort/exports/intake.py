@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -55,15 +55,9 @@ class Intake:
     ignored: list[str]
     folder: Path
 
-    def evidence(self) -> Iterator[pd.DataFrame]:
-        """Yield the quotes piece by piece; see `reading.Reading`."""
-        for path in sorted(self.folder.glob("*.evidence.parquet")):
-            yield pd.read_parquet(path)
-
 
 def read_table(path: str | os.PathLike[str], name: str, *, mapping: ColumnsMap, pseudonyms: Pseudonyms,
-               timezone: str | None, folder: Path, workers: int, progress: Progress,
-               evidence: bool = False) -> Intake:  # fmt: skip
+               timezone: str | None, folder: Path, workers: int, progress: Progress) -> Intake:  # fmt: skip
     """Read one table, or go on where a killed build stopped.
 
     Memory holds a few pieces of `PIECE_ROWS` rows with their text, and of the rows read their compact form.
@@ -84,8 +78,6 @@ def read_table(path: str | os.PathLike[str], name: str, *, mapping: ColumnsMap, 
         Processes.
     progress : callable
         Called as `progress(done, total, note)`.
-    evidence : bool
-        Whether quotes are kept in the pieces (reports only).
 
     Raises
     ------
@@ -96,9 +88,9 @@ def read_table(path: str | os.PathLike[str], name: str, *, mapping: ColumnsMap, 
     table = Table(file, name, mapping.table(name))
     digest = sha256_file(file)
     settings = Settings(name=name, columns=tuple(table.columns), given=table.given, epoch=table.epoch,
-                        pseudonyms=pseudonyms, timezone=timezone, evidence=evidence)  # fmt: skip
+                        pseudonyms=pseudonyms, timezone=timezone)  # fmt: skip
     key = sha256_json([digest, name, asdict(table.given), mapping.leading_zeros, pseudonyms.fingerprint, timezone,
-                       evidence, PIECE_ROWS, _code()])  # fmt: skip
+                       PIECE_ROWS, _code()])  # fmt: skip
     place = folder / f"{name}-{key[:16]}"
     place.mkdir(parents=True, exist_ok=True)
     frames, filled, unread = [], Counter[str](), Counter[str]()
@@ -126,9 +118,6 @@ def _piece(piece: Piece, place: Path, settings: Settings) -> int:
     stem = place / f"{piece.number:06d}"
     if not stem.with_suffix(".json").is_file():
         found: Reading = read_piece(piece, settings)
-        if settings.evidence and len(found.evidence):
-            with atomic_path(stem.with_suffix(".evidence.parquet")) as temporary:
-                found.evidence.to_parquet(temporary, index=False)
         with atomic_path(stem.with_suffix(".parquet")) as temporary:
             found.rows.to_parquet(temporary, index=False)
         write_json({"filled": found.filled, "unread": found.unread, "example": found.example},

@@ -39,26 +39,24 @@ DIFFER, ONE_ONLY = "readers differ", "one reader abstains"
 _SECOND = ["second_grade", "second_percent", "second_confidence", "second_evidence"]
 
 
-def gather(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
-    """Collect the rule reader's readings of some report rows.
+def gather(readings: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Choose the readings of some report rows.
 
     Parameters
     ----------
-    intake : Intake
-        Of the reports.
+    readings : DataFrame
+        From `grading.grade_reports`.
     rows : DataFrame
         row and exam of the report rows in question.
 
     Returns
     -------
     DataFrame
-        row, exam, vessel, grade (text, missing = abstained), percent, confidence, evidence.
+        The readings, with exam.
     """
     exam = rows.set_index("row")["exam"]
-    parts = [part[part["row"].isin(exam.index)] for part in intake.evidence()]
-    table = pd.concat(parts, ignore_index=True)
-    table["exam"] = exam.reindex(table["row"]).to_numpy(dtype=np.int64)
-    return table
+    table = readings[readings["row"].isin(exam.index)].reset_index(drop=True)
+    return table.assign(exam=exam.reindex(table["row"]).to_numpy(dtype=np.int64))
 
 
 def add_second(readings: pd.DataFrame, intake: Intake, mapping: ColumnsMap, reader: SecondReader,

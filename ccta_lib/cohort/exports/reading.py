@@ -1,6 +1,6 @@
-"""One piece of a table becomes a compact frame of numbers: pseudonyms, times, grades; no name and no text is left.
+"""One piece of a table becomes a compact frame of numbers: pseudonyms and times; no name and no text is left.
 
-Runs in worker processes. What reads text is `ccta_lib.cohort.text`.
+Runs in worker processes. The text of the reports waits for `grading`, which reads that of linked patients only.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from ccta_lib.cohort.exports import cells
-from ccta_lib.cohort.exports.columns import INPUTS, VALUES, TableMap, form, report_column
+from ccta_lib.cohort.exports.columns import INPUTS, VALUES, TableMap, form
 from ccta_lib.cohort.exports.identity import Pseudonyms
 from ccta_lib.cohort.exports.tables import Piece
-from ccta_lib.cohort.text import read_grades, read_history, read_procedure, read_statement, read_vessel_text
-from ccta_lib.schema import VESSELS, Grade
+from ccta_lib.cohort.text import read_procedure, read_statement
+from ccta_lib.schema import Grade
 
 UNKNOWN = -1  # of a grade's rank and of a flag, where 0 and 1 are no and yes
 HISTORY = ("diabetes", "hypertension", "prior_mi")
@@ -43,7 +43,6 @@ class Settings(NamedTuple):
     epoch: datetime
     pseudonyms: Pseudonyms
     timezone: str | None
-    evidence: bool
 
 
 @dataclass
@@ -54,8 +53,6 @@ class Reading:
     ----------
     rows : DataFrame
         One row per row of the piece; `reason` is empty for those that can be used.
-    evidence : DataFrame
-        Reports only: row, vessel, grade, percent, confidence, evidence, reason. Identifying, as any quoted text may be.
     filled, unread : Counter
         Filled cells per column, and those of them that could not be read.
     example : dict
@@ -63,13 +60,9 @@ class Reading:
     """
 
     rows: pd.DataFrame
-    evidence: pd.DataFrame
     filled: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
     example: dict[str, tuple[int, str]] = field(default_factory=dict)
-
-
-EVIDENCE_COLUMNS = ["row", "vessel", "grade", "percent", "confidence", "evidence", "reason"]
 
 
 def read_piece(piece: Piece, settings: Settings) -> Reading:
@@ -86,17 +79,11 @@ def read_piece(piece: Piece, settings: Settings) -> Reading:
     """
     reader = _Cells(settings)
     overlong = set(piece.overlong)
-    records, quotes = [], []
-    for position, (row, values) in enumerate(zip(piece.rows, piece.cells, strict=True)):
-        record = reader.record(row, values, overlong=position in overlong)
-        if settings.name == "reports" and not record["reason"]:
-            texts = dict(zip(settings.columns, values, strict=True))
-            read = _report(record, texts)
-            quotes += read if settings.evidence else []
-        records.append(record)
-    frame = pd.DataFrame.from_records(records)
-    evidence = pd.DataFrame.from_records(quotes, columns=EVIDENCE_COLUMNS)
-    return Reading(_compact(frame), evidence, reader.filled, reader.unread, reader.example)
+    records = [
+        reader.record(row, values, overlong=position in overlong)
+        for position, (row, values) in enumerate(zip(piece.rows, piece.cells, strict=True))
+    ]
+    return Reading(_compact(pd.DataFrame.from_records(records)), reader.filled, reader.unread, reader.example)
 
 
 class _Cells:
@@ -137,10 +124,9 @@ class _Cells:
             record["same_as"] = self.settings.pseudonyms.patient(text["same_as"])
         elif name == "reports":
             record["person"] = person(self.settings.pseudonyms, found.get("name"), record["birth_date"])
-            record.update(dict.fromkeys([*(v.grade_column for v in VESSELS), *HISTORY], UNKNOWN))
         elif name == "statements":
             reading = read_statement(cells.plain(found.get("statement") or ""))
-            record["ecg_normal"] = _flag(reading.ecg_normal)
+            record["ecg_normal"] = flag(reading.ecg_normal)
         elif name == "procedures":
             record["kind"] = read_procedure(cells.plain(found.get("procedure") or "")).kind or ""
         record["reason"] = self._reason(row, found, record, values, overlong=overlong)
@@ -196,31 +182,11 @@ def person(pseudonyms: Pseudonyms, name: Any, birth_date: datetime | None) -> in
     return pseudonyms.number("person", f"{plain} {birth_date:%Y-%m-%d}") if plain else 0
 
 
-def _report(record: dict[str, Any], texts: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Add grades and history to a report's record; return the readings with their evidence."""
-    whole = texts.get("report")
-    readings = {} if cells.is_empty(whole) else read_grades(str(whole))
-    quotes = []
-    for vessel in VESSELS:
-        own = texts.get(report_column(vessel))
-        reading = readings.get(vessel) if cells.is_empty(own) else read_vessel_text(str(own), vessel)
-        grade = None if reading is None else reading.grade
-        record[vessel.grade_column] = UNKNOWN if grade is None else RANK[str(grade)]
-        if reading is not None:
-            quotes.append((record["row"], str(vessel), grade and str(grade), reading.percent, reading.confidence,
-                           reading.evidence, reading.reason))  # fmt: skip
-    history = texts.get("history")
-    found = {} if cells.is_empty(history) else read_history(str(history))
-    record.update((c, _flag(found[c].value) if c in found else UNKNOWN) for c in HISTORY)
-    return quotes
-
-
-def _flag(value: bool | None) -> int:
+def flag(value: bool | None) -> int:
     return UNKNOWN if value is None else int(value)
 
 
 _WHOLE = {"patient", "exact", "content", "exam_id", "recording_id", "same_as", "person"}
-_SMALL = {*(v.grade_column for v in VESSELS), *HISTORY, "ecg_normal"}
 
 
 def _compact(frame: pd.DataFrame) -> pd.DataFrame:
@@ -228,7 +194,7 @@ def _compact(frame: pd.DataFrame) -> pd.DataFrame:
     for column in frame:
         if column in _WHOLE:
             frame[column] = frame[column].astype("int64")
-        elif column in _SMALL:
+        elif column == "ecg_normal":
             frame[column] = frame[column].fillna(UNKNOWN).astype("int8")
         elif column == "row":
             frame[column] = frame[column].astype("int32")
