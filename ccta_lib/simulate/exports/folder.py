@@ -31,7 +31,7 @@ from ccta_lib.simulate.patients import CohortSizes
 from ccta_lib.simulate.recordings import WRITABLE, write_recording
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
 
-FORMAT = 5
+FORMAT = 6
 TRUTH = "truth"
 FOLLOWUP_SHARE = 0.2
 """Share of the patients who come from the simulator's follow-up cohort."""

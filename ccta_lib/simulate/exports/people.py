@@ -199,5 +199,6 @@ def _age_trouble(person: Patient, table: pd.DataFrame) -> None:
     person.birth = (
         (times["ccta_time"].min() - timedelta(days=140 * 366)).date()
         if person.trouble is Trouble.AGE_OVER
-        else (times["ccta_time"].max() + timedelta(days=400)).date()
+        # So far ahead that it is nobody's examination: a search for planted dates must not find those.
+        else (times["ccta_time"].max() + timedelta(days=70 * 365)).date()
     )
