@@ -211,6 +211,12 @@ def _facts(label: str, caption: str, csv: str, paper: str) -> dict[str, str]:
     return {"label": label, "caption": _one_line(caption), "csv": csv, "paper": paper}
 
 
+def small_table(frame: pd.DataFrame) -> Shown:
+    """Show a small table as part of the page, without a caption and without saving it: answers of exercises."""
+    cells = frame.map(_cell)
+    return Shown(f"<div>{cells.to_html(index=False, escape=True, border=0)}</div>", pipe_table(cells))
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
