@@ -18,7 +18,15 @@ from ccta_lib.cli.options import (
     workers_option,
 )
 from ccta_lib.errors import InputError
+from ccta_lib.memory import keep_freed_memory
 from ccta_lib.progress import TerminalProgress
+
+
+def _keep_memory() -> None:
+    """Let this process keep what it frees, as its workers will, and say so."""
+    line = keep_freed_memory()
+    if line:
+        click.echo(line, err=True)
 
 
 @click.command()
@@ -99,6 +107,7 @@ def train(
         if folds is not None:
             click.echo(run_dir / "folds" if prepare else run_dir / "folds" / f"fold{fold}")
             return
+    _keep_memory()
     with cluster(dask):
         table = prepare_cohort(profile, run_dir, cohort=cohort, workers=workers, progress=progress)
         train_and_predict(profile, table, run_dir, workers=workers, progress=progress)
@@ -128,7 +137,38 @@ def predict(run_dir: Path, cohort: Path, out: Path, workers: int, dask: str | No
     from ccta_lib.parallel import cluster
     from ccta_lib.pipeline import predict_cohort
 
+    _keep_memory()
     with cluster(dask):
         path = predict_cohort(cohort, run_dir, out, workers=workers, progress=TerminalProgress())
     end_with_banner(out)
     click.echo(path)
+
+
+@click.command()
+@click.option("--ecgs", type=click.IntRange(min=1), default=10_000_000, show_default=True, help="How many.")
+@click.option("--network", type=click.Choice(["ecgfounder", "nano"]), default="ecgfounder", show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), default=100, show_default=True, help="Of training.")
+@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="GPUs at a time.")
+@click.option(
+    "--peak-tflops", type=float, default=156.0, show_default=True, help="Of one, as its maker states it."
+)
+@click.option(
+    "--utilisation", type=float, default=0.1, show_default=True, help="Share of it that is reached."
+)
+@click.option("--price-per-hour", type=float, default=2.0, show_default=True, help="Of one, any currency.")
+def estimate(ecgs: int, network: str, epochs: int, **assumed: Any) -> None:
+    """Estimate time and price of scoring and training many ECGs: arithmetic from assumptions, not a measurement.
+
+    \b
+    Example:
+      ccta estimate --ecgs 10000000 --devices 8 --price-per-hour 2.5
+    """
+    from ccta_lib.model.contract import CONTRACTS
+    from ccta_lib.model.net1d import ARCHITECTURES
+    from ccta_lib.training.estimate import METHOD, Machine
+    from ccta_lib.training.estimate import estimate as compute
+
+    table = compute(ecgs, config=ARCHITECTURES[network], samples=CONTRACTS[network].samples, epochs=epochs,
+                    machine=Machine(**assumed)).drop(columns="method")  # fmt: skip
+    click.echo(table.to_string(index=False, float_format=lambda x: f"{x:,.4g}" if x < 1e4 else f"{x:,.0f}"))
+    click.echo(METHOD)

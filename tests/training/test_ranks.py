@@ -21,7 +21,7 @@ from ccta_lib.training.ranks import Ranks, choose_device, open_ranks
 from ccta_lib.training.scoring import score
 
 HERE = Path(__file__).parent
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 def run(*command: object, check: bool = True) -> subprocess.CompletedProcess[str]:
