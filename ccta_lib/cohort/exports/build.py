@@ -24,6 +24,7 @@ from ccta_lib.cohort.exports.linkage import LinkageRules
 from ccta_lib.cohort.exports.output import cohort_table, write_outputs
 from ccta_lib.cohort.exports.readers import SecondReader
 from ccta_lib.cohort.exports.recordings import list_recordings, read_recordings
+from ccta_lib.cohort.exports.tables import Table
 from ccta_lib.cohort.quality import DEFAULT_LIMITS, Limits
 from ccta_lib.errors import InputError, ParameterError
 from ccta_lib.files import sha256_file, sha256_json
@@ -128,7 +129,8 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
     target = Path(out)
     _check_place(target, [Path(ecgs)])
     mapping = load_columns(columns)
-    pseudonyms = Pseudonyms(load_key(key_file or target.with_name(f"{target.name}.key"), target),
+    default_key = target.resolve().with_name(f"{target.resolve().name}.key")
+    pseudonyms = Pseudonyms(load_key(key_file or default_key, target),
                             leading_zeros=mapping.leading_zeros)  # fmt: skip
     report = progress or Progress()
     private = target / PRIVATE
@@ -138,6 +140,7 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
 
     paths = {"reports": reports, "statements": statements, "procedures": procedures, "followup": followup,
              "identifiers": identifiers}  # fmt: skip
+    _check_headers(Path(ecgs), paths, mapping)
     intakes: dict[str, Intake] = {}
     for name, path in paths.items():
         if path is not None:
@@ -205,6 +208,19 @@ def _check_place(out: Path, inputs: Sequence[Path]) -> None:
     for folder in inputs:
         if out.resolve().is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(out.resolve()):
             raise InputError(f"{out}: the results and the recordings in {folder} must not lie in each other")
+
+
+def _check_headers(ecgs: Path, paths: dict[str, Any], mapping: ColumnsMap) -> None:
+    """Find what is missing in any input before hours are spent on the first."""
+    faults = [] if ecgs.is_dir() else [f"{ecgs}: no such folder; give the folder of ECG files"]
+    for name, path in paths.items():
+        if path is not None:
+            try:
+                Table(Path(path), name, mapping.table(name))
+            except InputError as error:
+                faults += error.faults
+    if faults:
+        raise InputError(*faults)
 
 
 def _aliases(intake: Intake | None) -> dict[int, int]:

@@ -280,6 +280,17 @@ def test_faults_are_told_in_one_line(export, change, says: str) -> None:
     assert says in error.value.faults[0]
 
 
+def test_all_inputs_are_looked_at_before_the_first_is_read(export) -> None:
+    (export.root / "procedures.csv").unlink()
+    (export.root / "followup.csv").write_text("patient_id,seen\n")
+    with pytest.raises(InputError) as error:
+        export.build(columns=None)
+    assert [re.sub(r".*/", "", f)[:20] for f in error.value.faults] == [
+        "reports.xlsx: there ", "reports.xlsx: there ", "procedures.csv: no s", "followup.csv: there ",
+    ]  # fmt: skip
+    assert not list((export.out / "private" / "pieces").iterdir())
+
+
 def test_places_that_are_refused(export, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must not lie in each other"):
         export.build(out=export.root / "ecgs" / "out", key_file=tmp_path / "k")
@@ -344,9 +355,10 @@ def test_a_killed_build_goes_on_where_it_stopped(export, tmp_path: Path, tones, 
     rows = "".join(f"{9000 + i},2024-01-01,PCI of the LAD\n" for i in range(60_000))
     (export.root / "procedures.csv").write_text("patient_id,procedure_time,procedure\n" + rows)
     code = (
-        "import sys; from pathlib import Path; from ccta_lib.cohort.exports import build_cohort; r = Path(sys.argv[1]);"
-        "build_cohort(r / 'ecgs', r / 'reports.xlsx', sys.argv[2], procedures=r / 'procedures.csv', columns=r / 'map.yaml',"
-        "key_file=sys.argv[3])"
+        "import sys; from pathlib import Path; from ccta_lib.cohort.exports import build_cohort;"
+        "r = Path(sys.argv[1]);"
+        "build_cohort(r / 'ecgs', r / 'reports.xlsx', sys.argv[2], procedures=r / 'procedures.csv',"
+        "columns=r / 'map.yaml', key_file=sys.argv[3])"
     )
     command = [sys.executable, "-c", code, str(export.root), str(export.out), str(tmp_path / "k")]
     pieces = export.out / "private" / "pieces"
