@@ -275,6 +275,7 @@ def test_muse_leads_of_different_length_and_start(ecg: Ecg, tmp_path: Path) -> N
     ("<LeadAmplitudeUnitsPerBit>4.88</LeadAmplitudeUnitsPerBit>", "", "is missing"),
     ("MICROVOLTS", "FURLONGS", "lead I is in unit 'FURLONGS'"),
     ("SampleSize>2<", "SampleSize>3<", "samples of 3 bytes"),
+    ("CONTINUOUS_SAMPLES", "DIFFERENCES", "samples of type 'DIFFERENCES'"),
     ("SampleBase>500<", "SampleBase>0<", "SampleBase is '0'"),
     ("<WaveFormData>(....)", r"<WaveFormData>\1!", "is not base64"),
     ("<AcquisitionDate>03-04-2021<", "<AcquisitionDate>13-13-2021<", "the acquisition time is '13-13-2021'"),

@@ -53,7 +53,7 @@ def _mutated(data: st.DataObject, original: bytes, *, header: int) -> bytes:
 
 
 @pytest.mark.parametrize("form", WRITABLE)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_is_an_ecg_or_a_clear_error(form: str, whole: dict[str, Path], data: st.DataObject) -> None:
     _check(form, whole, data)

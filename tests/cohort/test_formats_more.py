@@ -133,6 +133,8 @@ def test_the_calibration_pulse_is_not_the_patients(ecg: Ecg, tmp_path: Path) -> 
     pulse = np.tile(np.repeat([0, 200, 0], [50, 100, 50]), (12, 1))
     path = _sierra(tmp_path / "a", ecg, np.hstack([values, pulse]), durationperchannel="10400")
     assert read_ecg(path).signal.shape == (12, 5000)
+    values[:, -3:] = 0  # the leads meet, which is no pulse
+    assert read_ecg(_sierra(tmp_path / "b", ecg, values)).signal.shape == (12, 5000)
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -409,9 +411,9 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None
         np.lib.format.write_array_header_1_0(
             member, {"descr": "<f8", "fortran_order": False, "shape": (12, 10**7)}
         )
-        for _ in range(500):
+        for _ in range(400):
             member.write(b"\0" * 2**20)
-    refused(path, "signal unpacks to 5.* bytes; at most")
+    refused(path, "signal unpacks to 4.* bytes; at most")
     with zipfile.ZipFile(path, "w") as archive, archive.open("signal.npy", "w") as member:
         np.lib.format.write_array_header_1_0(
             member, {"descr": "<f8", "fortran_order": False, "shape": (12, 10**12)}

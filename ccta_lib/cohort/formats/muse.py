@@ -45,6 +45,11 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
     refuse_row(path, row, "a MUSE file")
     root = parse_xml(path)
     waveform = _rhythm(path, root)
+    kind = find_text(waveform, "SampleType") or "CONTINUOUS_SAMPLES"
+    if kind != "CONTINUOUS_SAMPLES":
+        raise WaveformError(
+            f"{path}: samples of type {kind[:40]!r}; expected CONTINUOUS_SAMPLES, export it again"
+        )
     base = number(path, "SampleBase", find_text(waveform, "SampleBase"), low=1, high=1e6)
     exponent = whole(path, "SampleExponent", find_text(waveform, "SampleExponent") or "0", low=-6, high=6)
     rate = agreed_rate(path, stated, base * 10.0**exponent)

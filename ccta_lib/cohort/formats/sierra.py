@@ -28,6 +28,7 @@ from ccta_lib.schema import LEADS
 VERSIONS = ("1.03", "1.04", "1.04.01", "1.04.02")
 _STANDARD = {"STD-12", "10-WIRE"}
 _REMAINDER_LSB = 4  # rounding of three stored leads leaves at most this much
+_PULSE_SECONDS = 0.1  # twelve leads may agree by chance for a sample or two, not longer
 _MOST = 0.8  # of the samples: the pulse at the end does not obey Einthoven's relation
 
 
@@ -62,7 +63,7 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
     length = round(duration * hz / 1000)
     check_size(path, len(names), length)
     stored, compressed = _stored(path, signal, waveforms, len(names), length)
-    channels = _without_pulse(_whole_leads(path, stored, names, compressed) - offset)
+    channels = _without_pulse(_whole_leads(path, stored, names, compressed) - offset, hz)
     millivolt = arrange(channels * resolution, names, ["uV"] * len(names), source=str(path), derive=True)
     return Ecg(signal=millivolt, sampling_hz=rate, **_said(path, root))
 
@@ -163,10 +164,11 @@ def _whole_leads(path: Path, stored: np.ndarray, names: list[str], compressed: b
     return leads
 
 
-def _without_pulse(channels: np.ndarray) -> np.ndarray:
+def _without_pulse(channels: np.ndarray, hz: float) -> np.ndarray:
     """Cut off the stretch at the end in which all leads are equal (calibration pulse, or nothing)."""
     differs = np.flatnonzero(np.ptp(channels, axis=0) > 0)
-    return channels[:, : differs[-1] + 1] if differs.size else channels
+    end = int(differs[-1]) + 1 if differs.size else channels.shape[1]
+    return channels[:, :end] if channels.shape[1] - end >= _PULSE_SECONDS * hz else channels
 
 
 def _said(path: Path, root: Element) -> dict:

@@ -4,8 +4,9 @@ Each file is small, honest and complete: what a real export of its kind must hol
 come from a machine. What an `Ecg` says of whom and when goes where the format has a place for it. The same `Ecg`
 gives the same bytes.
 
-`write_recording` reads back within half a step of the format's own resolution (`STEP_MILLIVOLT`); a value that
-the format cannot hold is an error, never clipped.
+What `write_recording` wrote reads back within half a step of the format's own resolution (`STEP_MILLIVOLT`; the leads
+that MUSE does not store, within one), and its time to the second; a value that the format cannot hold is an error,
+never clipped. A recording_id that is no UID becomes one in DICOM; EDF and WFDB have no place for some fields.
 """
 
 from __future__ import annotations
