@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import struct
+import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -90,6 +91,14 @@ def test_wrong_scp_is_named(tones: Callable[..., np.ndarray], tmp_path: Path) ->
     path.write_bytes(bytes(whole[:3000]))
     with pytest.raises(WaveformError, match="not a readable SCP-ECG file"):
         read_ecg(path)
+
+
+def test_without_its_library_one_file_is_refused(
+    tones: Callable[..., np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ecgdatakit.parsing.parsers.scp_ecg", None)
+    with pytest.raises(WaveformError, match="pip install ecgdatakit"):
+        read_ecg(scp(tmp_path / "a.scp", tones(seconds=1)))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,7 +2,8 @@
 
 Judged in November 2026: `ecgdatakit` (Apache-2.0, version 2.0.3 of October 2026) undoes Huffman codes, differences and
 reference beat subtraction, and refuses what it cannot (bimodal compression, long-term rhythm). `biosig` needs a C
-library built on the user's machine. It is imported only for this format, since it weighs 49 MB.
+library built on the user's machine. It is imported only for this format
+and installed by itself, since it weighs 49 MB; without it such a file is refused by itself, and a build goes on.
 
 - Refused besides: a checksum that does not fit, an amplitude multiplier of 0, and leads without a sample in common.
 - A lead that begins later or ends earlier than the others is NaN there. III, aVR, aVL and aVF are computed where
@@ -22,7 +23,7 @@ import numpy as np
 from ccta_lib.cohort.formats.base import agreed_rate, check_size, refuse_row
 from ccta_lib.cohort.formats.fields import clean, sex_of
 from ccta_lib.cohort.recording import Ecg, arrange, lead_name
-from ccta_lib.errors import MissingExtraError, WaveformError
+from ccta_lib.errors import WaveformError
 
 MOST_BYTES = 16 * 2**20
 _STUMBLES = (ValueError, LookupError, TypeError, AttributeError, OSError, ArithmeticError, EOFError, MemoryError,
@@ -42,7 +43,7 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
         from ecgdatakit.exceptions import ChecksumWarning, ECGDataKitError
         from ecgdatakit.parsing.parsers.scp_ecg import SCPECGParser
     except ImportError as error:
-        raise MissingExtraError(
+        raise WaveformError(
             f"{path}: SCP-ECG, for which ecgdatakit is needed: pip install ecgdatakit"
         ) from error
     try:
