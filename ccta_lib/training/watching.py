@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ccta_lib.files import atomic_path
+from ccta_lib.memory import keep_freed_memory
 from ccta_lib.progress import TimeLeft
 from ccta_lib.training.job import FoldJob
 from ccta_lib.training.loop import RECORD, train_fold
@@ -22,7 +23,11 @@ STEPS = "steps.txt"
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread inside the block: the last bits of a sum depend on the number."""
+    """Let torch compute on one thread inside the block: the last bits of a sum depend on the number.
+
+    The process also keeps what a batch frees for the next one (`ccta_lib.memory`).
+    """
+    keep_freed_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -22,15 +22,15 @@ COMMAND = """
 import sys
 from pathlib import Path
 from ccta_lib import profile as profiles
-real = profiles.load_profile
+real, checkpoint, out = profiles.load_profile, sys.argv[1], sys.argv[2]
 def tiny(name):
     profile = real(name)
-    training = profile.training | {"init": sys.argv[1], "epochs": 1, "batch_size": 4, "n_folds": 2}
+    training = profile.training | {"init": checkpoint, "epochs": 1, "batch_size": 4, "n_folds": 2}
     return profile.model_copy(update={"simulation": profiles.Simulation(**TINY), "training": training})
 profiles.load_profile = tiny
 from ccta_lib.cli import main
 if __name__ == "__main__":
-    sys.argv = ["ccta", "train", "--profile", "paper", "--out", sys.argv[2], "--workers", "1"]
+    sys.argv = ["ccta", "train", "--profile", "paper", "--out", out, "--workers", "1"]
     main()
 """.replace("TINY", repr(TINY))
 
