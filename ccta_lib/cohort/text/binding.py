@@ -48,6 +48,8 @@ class Group:
         Whether "involving" stands directly before it.
     forward : bool
         Whether what was said of it stands before it ("stenosis of the RCA").
+    numbered : bool
+        Whether it is named by segment numbers only.
     """
 
     scope: str
@@ -57,6 +59,7 @@ class Group:
     bound: bool = False
     after_into: bool = False
     forward: bool = False
+    numbered: bool = False
 
     @property
     def vessels(self) -> tuple[Vessel, ...]:
@@ -127,9 +130,11 @@ def _group(run: list[int], tokens: Sequence[Token], text: str) -> Group:
             units.append(token.value)
         elif token.kind == "left" and not _names_left(run, tokens):
             units += [(v,) for v in token.value]
+        elif token.kind == "three" and "rest" not in kinds:
+            units += [(v,) for v in MAIN_VESSELS]
         elif token.kind == "number" and not named:
             units += [(v,) for v in segment_vessels(text[token.start : token.end])]
-    group = Group("vessel", units, run[0], run[-1])
+    group = Group("vessel", units, run[0], run[-1], numbered="number" in kinds and not named)
     if units and not named and "left" in kinds:
         group.scope = "left"
         return group
@@ -141,12 +146,10 @@ def _group(run: list[int], tokens: Sequence[Token], text: str) -> Group:
         group.scope = "vessel"
     elif "noncor" in kinds:
         group.scope = "noncor"
-    elif "local" in kinds:
+    elif "local" in kinds and not kinds & {"coronary", "all"}:
         group.scope = "local"
-    elif "rest" in kinds:
+    elif kinds & {"rest", "local"}:
         group.scope = "rest"
-    elif "three" in kinds:
-        group.units = [(v,) for v in MAIN_VESSELS]
     elif "all" in kinds:
         group.scope = "all"
     elif "number" in kinds:
@@ -236,10 +239,10 @@ def _in_order(
     place: int, found: Sequence[Event], made: Sequence[Group]
 ) -> list[tuple[Event, Group, tuple[Vessel, ...]]]:
     """Match degrees to names one to one for the "respectively" at `place`; when the counts differ, doubt each."""
-    earlier = [k for k, g in enumerate(made) if g.last < place and len(g.units) > 1]
-    if not earlier:
+    several = [k for k, g in enumerate(made) if len(g.units) > 1]
+    if not several:
         return []
-    index = earlier[-1]
+    index = next((k for k in reversed(several) if made[k].last < place), several[0])
     group = made[index]
     left = made[index - 1].last if index else -1
     right = made[index + 1].first if index + 1 < len(made) else 10**9

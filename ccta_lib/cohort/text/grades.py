@@ -132,7 +132,7 @@ class Collector:
             return
         if scope == "local":
             vessels, scope = _named_before(made, group), "vessel"
-            if not vessels and event.kind != "normal":
+            if not vessels and event.degree.grade is not Grade.NORMAL:
                 vessels = self.at
             scope = scope if vessels else "rest"
         if group is None:
@@ -214,5 +214,5 @@ def _named_before(made: list[Group], group: Group | None) -> tuple[Vessel, ...]:
         if other is group:
             break
         if other.scope == "vessel":
-            found = other.vessels
+            found = () if other.numbered else other.vessels  # other segments than "segment 6": all others
     return found

@@ -20,9 +20,12 @@ _SIMPLIFIED = str.maketrans(
     "狀動脈狹輕閉迴幹異見無現顯嚴鈣塊餘遠側緣間對後斷暢雙於請術壓認竇電圖過緩變橋內極損診",
     "状动脉狭轻闭回干异见无现显严钙块余远侧缘间对后断畅双于请术压认窦电图过缓变桥内极损诊",
 )
-_TABLE: dict[int, int | str | None] = {**_WIDE, **_MARKS, **_SIMPLIFIED}
+_MISTYPED = str.maketrans("枝挟", "支狭")  # one sound, one key away
+_TABLE: dict[int, int | str | None] = {**_WIDE, **_MARKS, **_SIMPLIFIED, **_MISTYPED}
 _CJK = "\u4e00-\u9fff"
-_WRAPPED = re.compile(r"(?<=[^\s.。;；:：!?|]) {0,4}\n(?= {0,8}[a-zäöü])")
+_WRAPPED = re.compile(
+    r"(?<=[^\s.。;；:：!?|]) {0,4}\n(?= {0,8}[a-zäöü])(?! {0,8}[a-z0-9 ()/.]{1,45}[:=|-](?: |$))"
+)
 _DROPPED = re.compile(rf"[\u200b-\u200f\ufeff\u00ad]+|(?<=[{_CJK}、]) +(?=[{_CJK}、])|(?<= ) +")
 _DROPPED_KEEPING_SPACE = re.compile(r"[\u200b-\u200f\ufeff\u00ad]+|(?<= ) +")
 

@@ -16,6 +16,7 @@ _BESIDE_A_DEGREE = {"part", "vessel", "and", "grade", "pct", "sig", "approx", "l
                     "number", "nonsig", "left", "coronary", "all", "three"}  # fmt: skip
 _INSIDE_A_LESION = {"stenosis", "lesion", "approx", "lumen", "bound", "suffix", "paren", "sig", "shows", "colon",
                     "comma", "prep", "anat"}  # fmt: skip
+_INSIDE_AN_INTERVAL = {"and", "comma", "but", "bound", "approx", "shows", "paren", "lumen"}
 _LIST_AFTER_COMMA = {"stenosis", "lesion", "plaque", "occ", "calc", "and", "sig", "calcadj", "irregular"}
 _NEGATED = {"stenosis", "lesion", "plaque", "ath", "abn", "irregular", "occ", "normal", "weak", "uneval", "stent",
             "grade", "pct", "calc", "nonsig", "calcadj", "bridge"}  # fmt: skip
@@ -158,7 +159,7 @@ def _negation(tokens: Sequence[Token], clause: Sequence[int]) -> list[int | None
             for j in range(i - 1, -1, -1):
                 if clause[j] != clause[i]:
                     break
-                if tokens[j].kind in ("stenosis", "lesion", "plaque", "irregular", "abn"):
+                if tokens[j].kind in ("stenosis", "lesion", "plaque", "irregular", "abn", "ath"):
                     denied[j] = i
                     break
         if active is not None and kind in _NEGATED:
@@ -265,6 +266,12 @@ def _degrees(
             if fits and between.count("comma") <= 1 and set(between) <= _INSIDE_A_LESION:
                 merged[-1] = (first, lesion[1], words or lesion[2], numbers or lesion[3])
                 continue
+            upper = lesion[3]
+            if words is None and set(between) <= _INSIDE_AN_INTERVAL and numbers and upper and (
+                (numbers.bound, upper.bound) == (">", "<")  # "at least 50 % but below 70 %"
+            ):  # fmt: skip
+                merged[-1] = (first, lesion[1], lesion[2], Interval(numbers.low, upper.high, ""))
+                continue
         merged.append(lesion)
     return [
         (*_with_noun(tokens, clause, first, last), words, numbers) for first, last, words, numbers in merged
@@ -325,7 +332,7 @@ def _is_of_lumen(tokens: Sequence[Token], clause: Sequence[int], i: int, text: s
             break
         if tokens[j].kind == "other" and tokens[j].value == "number":
             return False
-    if text[tokens[i].end - 1].isdigit():  # a range without a percent sign
+    if tokens[i].value[0] != tokens[i].value[1] and text[tokens[i].end - 1].isdigit():  # no percent sign
         return any(t.kind in ("vessel", "stenosis") and clause[j] == clause[i] for j, t in enumerate(tokens))
     return True
 

@@ -11,6 +11,7 @@ from ccta_lib.cohort.text.phrases import read_percent
 
 _KEPT_OF_OTHER_TIMES = {"vessel", "number", "comma", "colon", "part", "left", "but"}
 _DEGREES_OF_A_LEGEND = 3
+_DEGREES = {"pct", "grade", "occ", "stenosis"}
 _LONGEST = 250  # tokens
 
 
@@ -105,28 +106,34 @@ def current_only(sentence: list[Token], text: str) -> list[Token]:
     """
     kept: list[Token] = []
     past = ""
+    last_compare = 0
+    aside = False  # the other time came after a finding of today
     inside = bracketed = compared = False  # within brackets; the other time began there
     for i, token in enumerate(sentence):
         kind = token.kind
         if kind == "paren":
             inside = text[token.start] in "(["
-            if inside and compared:
+            if inside and compared and not text.startswith("较", last_compare):
                 past, bracketed = "sentence", True
             elif not inside and bracketed:
                 past, bracketed = "", False
             kept.append(token)
             continue
+        last_compare = token.start if kind == "compare" else last_compare
         compared = kind == "compare" or (compared and kind in ("prep", "prior"))
         if kind == "advice":
             break
         if kind == "prior":
             past, bracketed = token.value, inside
+            aside = any(t.kind in _DEGREES for t in kept)
             if text[token.start : token.end].endswith("from") and i + 1 < len(sentence):
                 following = sentence[i + 1]
                 if following.kind == "pct" and following.value[0] != following.value[1]:
                     last = _last_number(text[following.start : following.end])
                     kept.append(following._replace(value=(last, last)))
             continue
+        if aside and kind in ("rest", "vessel", "all"):
+            past, aside = "", False
         if kind == "now" or (past == "clause" and kind in ("comma", "but", "stop")):
             past = ""
             if kind == "now":

@@ -8,7 +8,7 @@ from typing import Any
 # kind, value, Latin pattern, Chinese pattern. Chinese patterns need no word boundary.
 Entry = tuple[str, Any, str, str]
 END = r"(?![a-z])"
-NUM = r"\d{1,3}(?:\.\d{1,2})?"
+NUM = r"\d{1,3}(?:\.\d)?"
 PCT = r" ?(?:%(?:ige\w{0,2})?|percent|per cent|prozent|pct)"
 TO = r" ?(?:-|~|to|bis|至|到) ?"
 HAN = r"[一二三四五六七八九十百零两]{1,5}"

@@ -25,7 +25,8 @@ ENTRIES: list[Entry] = [
         "head",
         "skip",
         rf"(?:{_SKIPPED_SECTIONS}) ?(?::|\](?: ?:)?|(?=\n))",
-        r"(?:临床诊断|临床资料|临床病史|简要病史|病史摘要|病史|主诉|既往史|检查方法|扫描方法|检查技术|扫描技术|扫描参数|检查目的|对比资料|对比|前片|分级标准|注|备注|说明|"
+        r"(?:临床诊断|临床资料|临床病史|简要病史|病史摘要|病史|主诉|既往史|检查方法|扫描方法|检查技术|扫描技术|扫描参数|检查目的|对比资料|对比|前片|分级标准|"
+        r"注|备注|说明|"
         r"备考) ?(?::|\](?: ?:)?)",
     ),
     ("head", "skip1", rf"(?:{_ONE_SENTENCE}) ?:", r"(?:建议|推荐) ?:"),
@@ -45,18 +46,22 @@ ENTRIES: list[Entry] = [
     (
         "cadrads",
         None,
-        r"cad[- ]?rads(?:[- ]?(?:tm|™|®|分级|分类|category|score|class|grade|2\.0)){0,3} ?(?::|=|为|is|of|"
+        r"cad[- ]?rads(?:[- ]?(?:tm|™|®|分级|分类|category|score|class|grade|2\.0)){0,3} ?(?::|=|"
+        r"为|is|of|"
         r"-)? ?(?:[0-5][ab]?|n)(?![a-z\d%])",
         "",
     ),
+    ("skip", None, "", rf"{NUM}(?:{PCT})? ?(?:→|⇒|-+>|=+>)"),
     # ---- words that contain a negation but are none
     (
         "unsure",
         None,
         r"(?:can ?not|can't|could not|couldn't|unable to|difficult to|not) (?:be )?(?:fully |"
-        r"entirely |completely |reliably |definitely |confidently |safely )?(?:exclude|excluded|"
+        r"entirely |completely |reliably |definitely |confidently |safely )?(?:exclude|"
+        r"excluded|"
         r"rule out|ruled out)"
-        r"|not (?:entirely )?excluded|nicht (?:sicher )?(?:auszuschlie\w+|ausgeschlossen)|(?:r/o|"
+        r"|not (?:entirely )?excluded|nicht (?:sicher )?(?:auszuschlie\w+|ausgeschlossen)|"
+        r"(?:r/o|"
         r"rule out|exclude)" + END,
         r"(?:不|不能|无法|难以|未能|未)(?:完全)?(?:除外|排除)|待(?:排|除外|定|查)|(?:以)?除外(?=[轻中重闭狭严])",
     ),
@@ -70,14 +75,16 @@ ENTRIES: list[Entry] = [
         r"poorly (?:visuali[sz]ed|seen|opacified)"
         r"|not (?:well|adequately|clearly) (?:seen|visuali[sz]ed|opacified|delineated)"
         r"|(?:precludes?|preventing|prevents|precluding|hinders?|"
-        r"prohibits?) (?:\w+ ){0,3}?(?:evaluation|assessment|interpretation|quantification|grading)",
+        r"prohibits?) (?:\w+ ){0,3}?(?:evaluation|assessment|interpretation|quantification|"
+        r"grading)",
         r"(?:无法|不能|难以|未能|不可|不宜)(?:准确|明确|进行|可靠|有效|满意|完整)?(?:评价|评估|判断|判定|观察|显示|诊断|评判|分析|测量)"
         r"|(?:显影|显示|观察|评价|充盈)(?:不佳|欠佳|不良|不清|欠清|不满意|较差|不可靠)|(?:无|未达)诊断(?:价值|意义|要求)",
     ),
     (
         "bound",
         ">",
-        r"(?:no|not) less than|at least|greater than or equal to|(?:more|greater|higher|larger) than|"
+        r"(?:no|not) less than|at least|greater than or equal to|(?:more|greater|higher|"
+        r"larger) than|"
         r"exceed(?:s|ing)|over|above|mindestens|über|größer als|mehr als",
         r"≥|>=|=>|>|大于或?等于|大于|超过|高于|不低于|不少于|不小于|至少",
     ),
@@ -91,14 +98,16 @@ ENTRIES: list[Entry] = [
     (
         "bound",
         "=",
-        r"(?:no|not) more than|not exceeding|up to|at most|a maximum of|maximum|maximal(?:ly)?|max\.?|"
+        r"(?:no|not) more than|not exceeding|up to|at most|a maximum of|maximum|"
+        r"maximal(?:ly)?|max\.?|"
         r"bis zu|bis maximal",
         r"最大|最重|最高|最窄处|至多",
     ),
     (
         "approx",
         None,
-        r"approximately|approx\.?|about|around|circa|ca(?![a-z])\.?|etwa|ungefähr|an estimated|"
+        r"approximately|approx\.?|about|around|circa|ca(?![a-z])\.?|etwa|ungefähr|"
+        r"an estimated|"
         r"estimated(?: at)?|roughly|nearly(?= ?\d)",
         r"约为?|大约|大概|近(?=\d)|接近(?=\d)|(?<=[^\d%])~(?=\d)",
     ),
@@ -106,14 +115,18 @@ ENTRIES: list[Entry] = [
         "pct",
         None,
         rf"(?:between|zwischen) {NUM}(?:{PCT})? (?:and|und) {NUM}{PCT}",
+        rf"(?<!\d)(?:(?<!\d\.)|(?<=\n\d\.)|(?<=^\d\.)){NUM}(?=(?: ?, ?{NUM}){{0,3}},? ?(?:and|"
+        rf"&|und|和|、|与|及|/) ?{NUM} ?%)|"
         rf"介于{NUM}(?:{PCT})?[和与至]{NUM}{PCT}|"
-        rf"(?<!\d)(?<!\d\.){NUM}(?:{PCT})?(?:{TO}{NUM})?{PCT}|百分之{HAN}(?:[-~至到](?:百分之)?{HAN})?",
+        rf"(?<!\d)(?:(?<!\d\.)|(?<=\n\d\.)|(?<=^\d\.)){NUM}(?:{PCT})?(?:{TO}{NUM})?{PCT}|"
+        rf"百分之{HAN}(?:[-~至到](?:百分之)?{HAN})?",
     ),
     (
         "pct",
         "bare",
         "",
-        r"(?<![\d.,/-])(?:[01]|25|[3-9]0)[-~](?:24|25|49|69|99|100|[3-9]0)(?![\d./-]|\.\d| ?(?:[cm]?m|"
+        r"(?<![\d.,/-])(?:[01]|25|[3-9]0)[-~](?:24|25|49|69|99|100|[3-9]0)(?![\d./-]|\.\d|"
+        r" ?(?:[cm]?m|"
         r"ml|bpm|hu|kv|ms|years?|mg|岁|年|月|次|/))",
     ),
     (
@@ -127,12 +140,16 @@ ENTRIES: list[Entry] = [
     (
         "compare",
         None,
-        r"(?:compar(?:ed|ison) (?:with|to)|unchanged (?:from|since|compared (?:with|to))|similar to|"
-        r"relative to|versus|vs\.?|in comparison (?:with|to)|since|as on|as in|stable (?:from|since|"
+        r"(?:compar(?:ed|ison) (?:with|to)|unchanged (?:from|since|compared (?:with|to))|"
+        r"similar to|"
+        r"relative to|versus|vs\.?|in comparison (?:with|to)|since|as on|as in|stable (?:from|"
+        r"since|"
         r"compared (?:with|to))|im vergleich zu[mr]?)"
-        r"(?: the| a| last| his| her)?(?: (?:prior|previous|last|earlier|vor\w*))?(?: (?:exam\w*|"
+        r"(?: the| a| last| his| her)?(?: (?:prior|previous|last|earlier|"
+        r"vor\w*))?(?: (?:exam\w*|"
         r"study|ccta|cta|ct|scan|angiogra\w+|report))?",
-        r"(?:与|和|同|对比|对照|比较)[^,。;\n]{0,22}?(?:比较|相比|对比|对照|相仿|片|检查)(?!.{0,3}[示见])|较(?:前片|前次|前|上次|旧片|"
+        r"(?:与|和|同|对比|对照|比较)[^,。;\n]{0,22}?(?:比较|相比|对比|对照|相仿|片|检查)(?!.{0,3}[示见])|较(?:前片|前次|前|"
+        r"上次|旧片|"
         r"既往)(?:相仿|相似|比较)?",
     ),
     (
@@ -146,12 +163,14 @@ ENTRIES: list[Entry] = [
     (
         "prior",
         "sentence",
-        r"(?:which|that) (?:showed|demonstrated|reported|revealed)|(?:prior|previous)(?:ly)?(?! to)"
+        r"(?:which|that) (?:showed|demonstrated|reported|revealed)|(?:prior|"
+        r"previous)(?:ly)?(?! to)"
         + END
         + r"|former(?:ly)?|earlier|was (?:reported|described|noted)|initially|old report|"
         r"outside (?:hospital|report|study|ct)"
         r"|(?:ccta|cta|ct|angiogra\w+|exam\w*|study|in|from|on|of) (?:dated |of |from |"
-        r"in )?(?:\w{3,9} )?(?:19|20)\d\d[^.;\n]{0,24}? (?:showed|demonstrated|revealed|reported)|"
+        r"in )?(?:\w{3,9} )?(?:19|20)\d\d[^.;\n]{0,24}? (?:showed|demonstrated|revealed|"
+        r"reported)|"
         r"progressed from|increased from|decreased from|regressed from|improved from"
         r"|voruntersuchung|vorbefund\w*|zuvor|vormals",
         r"既往|曾|原为|原先|原有|原(?=[轻中重狭])|上次|前次|前片(?:示|提示|显示)?|旧片|外院|术前|(?:19|"
@@ -160,17 +179,21 @@ ENTRIES: list[Entry] = [
     (
         "now",
         None,
-        r"now|current(?:ly)?|today|at present|present(?:ly)?|on this (?:exam\w*|study|scan)|(?:has |"
-        r"have )?(?:progressed|increased|decreased|regressed|improved|worsened)? ?to(?= ?(?:about |"
+        r"now|current(?:ly)?|today|at present|present(?:ly)?|on this (?:exam\w*|study|scan)|"
+        r"(?:has |"
+        r"have )?(?:progressed|increased|decreased|regressed|improved|"
+        r"worsened)? ?to(?= ?(?:about |"
         r"approximately )?(?:\d|mild|moder|sever|occl))|jetzt|aktuell|derzeit|nunmehr",
         r"现|本次|目前|此次|今(?=[示为见])|(?:进展|加重|增加|发展|减轻|降)(?:为|至|到)",
     ),
     (
         "advice",
         None,
-        r"recommend\w*|advis\w+|suggest(?:ed|s|ing)? (?:further|follow|clinical|invasive|correlat\w+|"
+        r"recommend\w*|advis\w+|suggest(?:ed|s|ing)? (?:further|follow|clinical|invasive|"
+        r"correlat\w+|"
         r"dsa|catheter|coronary angio\w+|additional|repeat|perfusion|functional|stress)|"
-        r"consider (?:further|invasive|follow|functional|stress|catheter)|empf\w+|if clinically|"
+        r"consider (?:further|invasive|follow|functional|stress|catheter)|empf\w+|"
+        r"if clinically|"
         r"to (?:exclude|rule out)|for exclusion of",
         r"建议|请结合|必要时|推荐|随访|复查|进一步",
     ),
@@ -178,7 +201,8 @@ ENTRIES: list[Entry] = [
     (
         "bridge",
         None,
-        r"(?:myocardial |muscle |muscular )?bridg\w+|intramyocardial|intramural|tunnel\w+|systol\w+|"
+        r"(?:myocardial |muscle |muscular )?bridg\w+|intramyocardial|intramural|tunnel\w+|"
+        r"systol\w+|"
         r"milking|muskelbrücke\w*",
         r"(?:走行)?于?心肌内(?:走行)?|心肌桥|肌桥|壁冠状动脉|壁冠|收缩期",
     ),
@@ -187,8 +211,10 @@ ENTRIES: list[Entry] = [
         "number",
         r"(?:left ventricular |lv )?ejection fraction|lvef|ef"
         + END
-        + r"|percentiles?|percentile rank|r-?r(?: interval)?|cardiac (?:cycle|phase)|phases?|ffr(?:ct)?|"
-        r"dose|probabilit\w+|plaque (?:burden|volume)|hematocrit|saturation|spo2|heart rate|risk"
+        + r"|percentiles?|percentile rank|r-?r(?: interval)?|cardiac (?:cycle|phase)|phases?|"
+        r"ffr(?:ct)?|"
+        r"dose|probabilit\w+|plaque (?:burden|volume)|hematocrit|saturation|spo2|heart rate|"
+        r"risk"
         r"|(?:calcium|agatston|calcification|cac)[ -]?(?:score|scoring|burden|volume)?",
         r"射血分数|百分位|期相|时相|相位|r-r间期|ffr|剂量|概率|斑块负荷|血氧|心率|心动周期|风险|钙化积分|积分",
     ),

@@ -11,8 +11,10 @@ ENTRIES: list[Entry] = [
     (
         "normal",
         0.9,
-        r"unremarkable|unobstructed|un-?diseased|unaffected|non-?stenosed|nil significant|"
-        r"nothing significant|no significant(?= ?[.,;\n])|unauffällig\w*|stenosefrei|disease[- ]free|"
+        r"unremarkable|lumen (?:is )?(?:well )?preserved|non-?stenotic|non-?stenosing|"
+        r"unobstructed|un-?diseased|unaffected|non-?stenosed|nil significant|"
+        r"nothing significant|no significant(?= ?[.,;\n])|unauffällig\w*|stenosefrei|"
+        r"disease[- ]free|"
         r"stenosis[- ]free|wnl"
         + END
         + "|nad"
@@ -23,7 +25,8 @@ ENTRIES: list[Entry] = [
     (
         "anat",
         None,
-        r"origins?|course|domina\w+|anatomy|anatomic(?:al)?|position|take-?off|size|variant|situs|"
+        r"origins?|course|domina\w+|anatomy|anatomic(?:al)?|position|take-?off|size|variant|"
+        r"situs|"
         r"density|function|configuration",
         r"起源|走行|走形|发育|位置|形态|优势|大小|密度|解剖|分布|功能",
     ),
@@ -31,7 +34,8 @@ ENTRIES: list[Entry] = [
     (
         "normal",
         0.85,
-        rf"normal(?:ly|e[rsn]?)?{END}|patent|patency|widely open|durchgängig|clear{END}|clean{END}|"
+        rf"normal(?:ly|e[rsn]?)?{END}|patent|patency|widely open|durchgängig|clear{END}|"
+        rf"clean{END}|"
         rf"intact|ok{END}",
         r"(?:基本|大致)?正常|通畅|畅通|充盈良好",
     ),
@@ -39,7 +43,8 @@ ENTRIES: list[Entry] = [
     (
         "irregular",
         None,
-        r"(?:minor |mild |slight |minimal |luminal |wall |contour |diffuse ){0,3}irregularit\w+|"
+        r"(?:minor |mild |slight |minimal |luminal |wall |contour |"
+        r"diffuse ){0,3}irregularit\w+|"
         r"irregular|wandunregelmäßig\w*|wandveränder\w*",
         r"(?:管壁|管腔|内壁)?(?:轻度|轻微|略|稍|欠)?(?:不规则|毛糙|欠光滑|不光滑|欠光整)",
     ),
@@ -55,7 +60,8 @@ ENTRIES: list[Entry] = [
     (
         "grade",
         (_MI, _MO),
-        r"mild(?:ly)?(?: to |-to-|-|/| - )moderate\w*|(?:gering|leicht)\w*(?:-| bis )mittel\w*|"
+        r"mild(?:ly)?(?: to |-to-|-|/| - )moderate\w*|(?:gering|leicht)\w*(?:-|"
+        r" bis )mittel\w*|"
         r"mild or moderate",
         r"轻度?[-~至到/]?中(?:度|等)",
     ),
@@ -76,9 +82,8 @@ ENTRIES: list[Entry] = [
     (
         "grade",
         (_MI, _MI),
-        r"mild(?:ly)?"
-        + END
-        + r"|slight(?:ly)?|low[- ]grade|minor|geringgradig\w*|geringfügig\w*|gering\w*|leichtgradig\w*|"
+        r"mild(?:ly)?" + END + r"|slight(?:ly)?|low[- ]grade|minor|geringgradig\w*|geringfügig\w*|gering\w*|"
+        r"leichtgradig\w*|"
         r"leichte?[rsn]?" + END,
         r"轻度|轻(?=狭窄)|低度|略(?=微?(?:变|狭)?窄)|稍(?=微?(?:变|狭)?窄)",
     ),
@@ -92,14 +97,15 @@ ENTRIES: list[Entry] = [
     (
         "grade",
         (_S, _S),
-        r"severe(?:ly)?|sev\.?(?= )|high[- ]grade|critical(?:ly)?|tight|very severe|hochgradig\w*|"
+        r"severe(?:ly)?|sev\.?(?= )|high[- ]grade|critical(?:ly)?|tight|very severe|"
+        r"hochgradig\w*|"
         r"höhergradig\w*|höchstgradig\w*|schwer\w*",
         r"重度|严重|高度(?=狭窄)|重(?=狭窄)|极度",
     ),
     (
         "nonsig",
         None,
-        r"non-?(?:obstructive|significant|flow[- ]limiting|stenotic|critical|"
+        r"non-?(?:obstructive|significant|flow[- ]limiting|critical|"
         r"h(?:a)?emodynamically significant)|insignificant|nicht (?:signifikante?|relevante?|"
         r"stenosierend\w*)|(?:h(?:a)?emodynamically )insignificant",
         r"非(?:阻塞|梗阻)性|不显著(?=狭窄)",
@@ -107,7 +113,10 @@ ENTRIES: list[Entry] = [
     (
         "occ",
         None,
-        r"(?:total(?:ly)? |chronic(?:ally)? (?:total(?:ly)? )?|complete(?:ly)? )?occlu(?:ded|sions?|"
+        r"(?:completely|totally) (?:blocked|obstructed|thrombosed)|(?:blocked|"
+        r"obstructed) (?:completely|"
+        r"totally)|(?:complete|total) (?:obstruction|blockage)|(?:total(?:ly)? |"
+        r"chronic(?:ally)? (?:total(?:ly)? )?|complete(?:ly)? )?occlu(?:ded|sions?|"
         r"des)|cto" + END + r"|verschlu\w+|verschlossen",
         r"(?:慢性)?(?:完全)?(?:性)?(?:闭塞|堵塞|阻塞(?!性)|梗阻(?!性)|中断)(?:病变)?|cto",
     ),
@@ -122,7 +131,8 @@ ENTRIES: list[Entry] = [
         "sig",
         None,
         r"significant(?:ly)?|relevant\w*|signifikant\w*|h(?:a)?emodynamic\w*(?: significant|"
-        r" relevant\w*)?|appreciable|flow[- ]limiting|obstructive|sig\.?(?= )|nennenswert\w*|definite|"
+        r" relevant\w*)?|appreciable|flow[- ]limiting|obstructive|sig\.?(?= )|nennenswert\w*|"
+        r"definite|"
         r"evident|high-risk",
         r"(?:血流动力学)?(?:明显|显著|明确|确切|有意义|具有意义|阻塞性|梗阻性|严重意义)的?",
     ),
@@ -130,10 +140,13 @@ ENTRIES: list[Entry] = [
     (
         "stenosis",
         None,
-        r"(?:in-?stent )?(?:re)?stenos\w{1,3}|(?:re)?stenotic|sten\.|isr"
+        r"(?:in-?stent )?(?:re)?stenos\w{1,3}|stenois|stensosis|stensis|stenotis|(?:re)?stenotic|sten\.|isr"
         + END
-        + r"|narrow(?:ed|ing|ings|s)?|(?:luminal|diameter) (?:reduction|loss|compromise|obstruction)|"
-        r"luminal encroachment|obstruct(?:ion|ions|ed)|\w{0,20}stenosen?|einengung\w*|lumenreduktion|"
+        + r"|narrow(?:ed|ing|ings|s)?|(?:luminal|lumen|diameter) (?:reduction|loss|compromise|"
+        r"obstruction|impairment)|"
+        r"blockages?|blocked|"
+        r"luminal encroachment|obstruct(?:ion|ions|ed)|\w{0,20}stenosen?|einengung\w*|"
+        r"lumenreduktion|"
         r"lumeneinengung\w*",
         r"(?:再)?狭窄(?:率|程度|度)?|变窄|缩窄|稍?窄",
     ),
@@ -143,7 +156,8 @@ ENTRIES: list[Entry] = [
     (
         "plaque",
         "",
-        r"(?:non-?calcified |mixed |soft |partially calcified |fibrofatty |lipid[- ]rich |fibrous |"
+        r"(?:non-?calcified |mixed |soft |partially calcified |fibrofatty |lipid[- ]rich |"
+        r"fibrous |"
         r"low[- ]attenuation |vulnerable )?plaques?|plaques?|atheromas?",
         r"(?:非钙化|混合|软|脂质|纤维|部分钙化|易损)?(?:性)?[斑班]块",
     ),
@@ -152,8 +166,10 @@ ENTRIES: list[Entry] = [
     (
         "other",
         "noun",
-        r"tortuos\w+|tortuous|ectas\w+|ectatic|aneurysm\w*|dilat\w+|hypertroph\w+|regurgitation|"
-        r"insufficiency|effusion|compress\w+|emphysema|thicken\w*|fistula|remodel\w+|motion|noise|"
+        r"tortuos\w+|tortuous|ectas\w+|ectatic|aneurysm\w*|dilat\w+|hypertroph\w+|"
+        r"regurgitation|"
+        r"insufficiency|effusion|compress\w+|emphysema|thicken\w*|fistula|remodel\w+|motion|"
+        r"noise|"
         r"bradycardia|hypoplas\w+|spotty",
         r"迂曲|扩张|瘤|增厚|积液|受压|压迫|反流|关闭不全|运动|重构|纤细|发育不良",
     ),
@@ -168,7 +184,8 @@ ENTRIES: list[Entry] = [
         None,
         r"possib\w+|probabl\w+|suspicio\w+|suspect\w*|question(?:able)?"
         + END
-        + r"|equivocal|uncertain|indeterminate|may (?:be|represent|have|indicate)|might|could (?:be|"
+        + r"|equivocal|uncertain|indeterminate|may (?:be|represent|have|indicate)|might|"
+        r"could (?:be|"
         r"represent)|suggestive of|likely|query|verdacht\w*|v\.a\.|fraglich\w*|möglich\w*|"
         r"vermutlich\w*|undetermined",
         r"可能(?:性)?|可疑|疑似|疑|\?",
@@ -176,17 +193,17 @@ ENTRIES: list[Entry] = [
     (
         "negpost",
         None,
-        r"not (?:been )?(?:seen|visuali[sz]ed|identified|detected|present|evident|appreciated|found|"
-        r"observed|noted|demonstrated|detectable)|absent|excluded|ruled out|nicht nachweisbar|none"
-        + END
-        + "|nil"
-        + END,
+        r"not (?:been )?(?:seen|visuali[sz]ed|identified|detected|present|evident|appreciated|"
+        r"found|"
+        r"observed|noted|demonstrated|detectable)|absent|excluded|ruled out|nicht nachweisbar|"
+        r"none" + END + "|nil" + END,
         r"不明显|阴性|未见(?=[,。;\n]|$)|\(-\)|(?<=[:]) ?无(?=[,。;\n]|$)",
     ),
     (
         "neg",
         None,
-        r"(?:no|not|without|w/o|neither|free (?:of|from)|absence of|negative for|nil|never|kein\w*|"
+        r"(?:no|not|without|w/o|neither|free (?:of|from)|absence of|negative for|nil|nothing|"
+        r"exclusion of|never|kein\w*|"
         r"ohne|nicht|frei von)" + END,
         r"未见(?:到|有|及)?|未(?:发现|显示|检出|探及|及|引起|造成|导致|致|累及|出现|形成|提示)|无|没有|不伴(?:有)?|不存在|未",
     ),
@@ -219,7 +236,8 @@ ENTRIES: list[Entry] = [
         None,
         r"proximal\w*|mid(?:dle|-distal|-segment)?"
         + END
-        + r"|dist(?:al\w*|\.)?|prox\.?|osti(?:al|um)|segments?|branch(?:es)?|portion|third|bifurcation|"
+        + r"|dist(?:al\w*|\.)?|prox\.?|osti(?:al|um)|segments?|branch(?:es)?|portion|third|"
+        r"bifurcation|"
         r"junction|both",
         r"近中段|中远段|近段|中段|远段|近端|远端|中部|开口|口部|起始(?:部|段)?|末端|末段|分叉(?:部|处)?|全程|主干|分支",
     ),
