@@ -3,7 +3,7 @@
 Run `python benchmarks/scaling.py` (some six minutes on two quiet cores); it goes on where it was killed, and `--anew`
 starts again. Every row is a fresh process with one torch thread; with two workers, two of them at the same time, each
 with its own batch. Times are medians over repeated calls after one that does not count. The table goes to
-book/data/scaling.csv, which the book's page on scaling shows.
+book/reference/scaling.csv, which the page beside it shows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pandas as pd
 
 from ccta_lib.files import atomic_path
 
-OUT = Path(__file__).resolve().parent.parent / "book" / "data" / "scaling.csv"
+OUT = Path(__file__).resolve().parent.parent / "book" / "reference" / "scaling.csv"
 KEYS = ["network", "task", "batch", "samples", "workers"]
 TASKS = ("scoring", "features", "exact")
 LEAST_SECONDS, LEAST_CALLS, MOST_CALLS = 2.0, 3, 20

@@ -1,0 +1,87 @@
+"""The how-to pages on machines: commands exist as written, scripts parse, numbers are the program's own."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import click
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ccta_lib.cli import cli
+
+BOOK = Path(__file__).resolve().parent.parent / "book"
+PAGES = ["one-gpu", "eight-gpus", "slurm"]
+
+
+def blocks(page: str, language: str = "bash") -> list[str]:
+    text = (BOOK / "howto" / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def commands(page: str) -> list[list[str]]:
+    """The arguments of every ccta command on a page, scripts included."""
+    text = "\n".join(blocks(page)).replace("\\\n", " ")
+    found = []
+    for line in text.splitlines():
+        match = re.search(r"(?:\bccta|-m ccta_lib) ((?:train|predict|estimate|book)\b[^\"&]*)", line)
+        if match:
+            found.append(shlex.split(re.sub(r"\$\w+", "1", match[1])))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_have_the_options_they_are_given(page):
+    found = commands(page)
+    assert found
+    for arguments in found:
+        command = cli.commands[arguments[0]]
+        command.make_context("ccta", [*arguments[1:]], resilient_parsing=False).close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_scripts_parse(page):
+    for block in blocks(page):
+        for script in (block, *re.findall(r"<<'END'\n(.*?)\nEND", block, flags=re.DOTALL)):
+            done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
+            assert not done.stderr
+
+
+def test_torchrun_knows_its_options():
+    from torch.distributed.run import get_args_parser
+
+    parser = get_args_parser()
+    found = 0
+    for page in PAGES:
+        text = "\n".join(blocks(page)).replace("\\\n", " ")
+        for line in re.findall(r"torchrun (.*)", text):
+            given = parser.parse_args(shlex.split(re.sub(r"\$\w+", "1", line)))
+            assert given.training_script == "ccta_lib"
+            assert given.module
+            found += 1
+    assert found == 2
+
+
+def test_a_wrong_option_is_noticed():
+    with pytest.raises(click.UsageError):
+        cli.commands["train"].make_context("ccta", ["--foldd", "1"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES[:2])
+def test_estimates_are_the_programs(page):
+    (arguments,) = [c for c in commands(page) if c[0] == "estimate"]
+    shown = CliRunner().invoke(cli, arguments)
+    assert shown.exit_code == 0
+    assert shown.output.strip() == blocks(page, "text")[0].strip()
+
+
+def test_the_scaling_table_is_whole():
+    table = pd.read_csv(BOOK / "reference" / "scaling.csv")
+    assert {"nano", "full"} <= set(table["network"])
+    assert set(table["task"]) == {"scoring", "features", "exact"}
+    assert set(table["workers"]) == {1, 2}
+    assert not table.duplicated(["network", "task", "batch", "samples", "workers"]).any()
+    assert (table[["seconds_per_call", "ecgs_per_second", "peak_mib"]] > 0).all(axis=None)
