@@ -22,6 +22,9 @@ from ccta_lib.cohort.exports.columns import INPUTS as INPUT_COLUMNS
 from ccta_lib.schema import COHORT_COLUMNS, COHORTS, PREDICTION_COLUMNS, data_dictionary
 
 LAZY = ("model", "training")  # packages that load torch, and their names, on first use
+REFERENCE_FIRST = ("reference/methods", "reference/data-dictionary", "reference/glossary")
+ABOUT_FIRST = ("about/methods", "about/status", "virtual-cohort", "about/limits", "about/tripod-ai", "about/stard",
+               "about/comparison", "about/cite")  # fmt: skip
 KINDS = {"simulated": "simulated", "real_proxy": "real ECGs with proxy labels", "user": "your own"}
 
 
@@ -178,6 +181,8 @@ def contents(chapters: list[str], book: Path) -> str:
         "Results": [f"chapters/{c}" for c in chapters],
         "Hands on": _pages(book, "interactive", "exercises", "teaching"),
         "How to": _pages(book, "howto"),
+        "Reference": [*_first(REFERENCE_FIRST, _pages(book, "reference")), "reference/api/index"],
+        "About": [*_first(ABOUT_FIRST, [*_pages(book, "about"), "virtual-cohort"]), "about/references"],
     }
     return "\n".join(
         "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
@@ -188,6 +193,14 @@ def contents(chapters: list[str], book: Path) -> str:
 
 def _pages(book: Path, *folders: str) -> list[str]:
     return [f"{folder}/{path.stem}" for folder in folders for path in sorted((book / folder).glob("*.md"))]
+
+
+def _first(first: tuple[str, ...], pages: list[str]) -> list[str]:
+    """Return pages with those that come first in their order, then the others; the bibliography is left to the end."""
+    return [
+        *(p for p in first if p in pages),
+        *(p for p in pages if p not in first and p != "about/references"),
+    ]
 
 
 def _columns(table: pd.DataFrame) -> str:

@@ -38,6 +38,20 @@ def public(module: ModuleType) -> Iterator[tuple[str, str]]:
                 yield f"{module.__name__}.{name}.{member}", inspect.getdoc(value) or ""
 
 
+def test_no_class_is_documented_twice() -> None:
+    places: dict[str, list[str]] = {}
+    for page in PAGES:
+        blocks = re.findall(r"automodule:: (\S+)\n((?: +:.*\n)*)", page.read_text(encoding="utf-8") + "\n")
+        for module, options in blocks:
+            left_out = re.findall(r"\w+", "".join(re.findall(r":exclude-members:(.*)", options)))
+            for where, _ in public(importlib.import_module(module)):
+                name = where.removeprefix(f"{module}.")
+                thing = getattr(importlib.import_module(module), name, None)
+                if inspect.isclass(thing) and name not in left_out:
+                    places.setdefault(f"{thing.__module__}.{thing.__qualname__}", []).append(module)
+    assert not {k: v for k, v in places.items() if len(v) > 1}
+
+
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_docstrings_can_be_set(name: str) -> None:
     from docutils.core import publish_doctree

@@ -41,9 +41,23 @@ def test_the_table_of_contents_holds_what_exists_and_no_empty_part(tmp_path: Pat
     (tmp_path / "howto").mkdir()
     (tmp_path / "howto" / "b.md").touch()
     (tmp_path / "howto" / "a.md").touch()
+    for name in ("aaa", "glossary", "methods"):
+        (tmp_path / "reference" / f"{name}.md").parent.mkdir(exist_ok=True)
+        (tmp_path / "reference" / f"{name}.md").touch()
     text = pages.contents(["cohort"], tmp_path)
-    assert re.findall(r":caption: (.+)", text) == ["Results", "How to"]
+    assert re.findall(r":caption: (.+)", text) == ["Results", "How to", "Reference", "About"]
     assert text.index("howto/a\nhowto/b") > text.index("chapters/cohort")
+    assert "reference/methods\nreference/glossary\nreference/aaa\nreference/api/index\n" in text
+
+
+def test_every_page_of_the_book_is_in_the_table_of_contents_once() -> None:
+    text = pages.contents(chapter_names(), BOOK) + (BOOK / "index.md").read_text(encoding="utf-8")
+    text += (BOOK / "reference" / "api" / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^([\w/-]+)$", text, flags=re.M)
+    for path in TEXTS:
+        page = path.relative_to(BOOK).with_suffix("").as_posix()
+        name = page.removeprefix("reference/api/") if page != "reference/api/index" else page
+        assert listed.count(name) == (0 if page == "index" else 1), page
 
 
 def test_labels_are_those_of_the_shown_outputs(tmp_path: Path) -> None:
