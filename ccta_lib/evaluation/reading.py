@@ -156,31 +156,34 @@ def misses_by_style(readings: pd.DataFrame) -> pd.DataFrame:
     return table.loc[order][missed.loc[order] > 0].reset_index(drop=True)
 
 
-def finding(agreement: pd.DataFrame, recordings: pd.DataFrame, account: pd.DataFrame) -> str:
+def finding(
+    agreement: pd.DataFrame, first: pd.DataFrame, recordings: pd.DataFrame, account: pd.DataFrame
+) -> str:
     """Say in one sentence what the tables of agreement, decisions and account show.
 
     Parameters
     ----------
-    agreement : DataFrame
-        From `grade_agreement`, by split and language.
+    agreement, first : DataFrame
+        From `grade_agreement`, by split and language: of today's rules, and of the first score on unseen wording.
     recordings : DataFrame
         With `expected` and `found`, as for `decision_table`.
     account : DataFrame
         As for `account_balance`.
     """
-    unseen = agreement[agreement["split"] == "score-once"]
-    right, silent = (unseen[unseen["metric"] == m] for m in ("agreement", "abstention"))
+    right, silent = (first[first["metric"] == m] for m in ("agreement", "abstention"))
     worst, most = right.loc[right["estimate"].idxmin()], silent.loc[silent["estimate"].idxmax()]
+    today = agreement[(agreement["split"] == "score-once") & (agreement["metric"] == "agreement")]
     met = int((recordings["found"] == recordings["expected"]).sum())
     lost = int(account_balance(account)["unaccounted"].sum())
     balance = (
-        "every row of every input is accounted for" if lost == 0 else f"{lost} rows are not accounted for"
+        "every row of every input is accounted for" if not lost else f"{lost} rows are not accounted for"
     )
     language = _LANGUAGE[str(worst["language"])]
     return (
-        f"On wording that the rules were not written for, {right['k'].sum() / right['n'].sum():.1%} of "
-        f"{right['n'].sum():,} grades are read exactly (fewest: {worst['vessel']}, {language}, "
-        f"{worst['estimate']:.1%}), with at most {most['estimate']:.1%} left open for a vessel; {met} of "
+        f"On wording that their author had not seen, the rules first read {right['k'].sum() / right['n'].sum():.1%} of "
+        f"{right['n'].sum():,} grades exactly (fewest: {worst['vessel']}, {language}, {worst['estimate']:.1%}) "
+        f"and left at most {most['estimate']:.1%} open for a vessel; today's rules read "
+        f"{today['k'].sum() / today['n'].sum():.1%} of {today['n'].sum():,} in the same wording; {met} of "
         f"{len(recordings)} ECG files meet the decision planted for them; and {balance}."
     )
 

@@ -95,8 +95,10 @@ def test_the_finding_says_what_the_tables_say(readings):
         both[f"read_{v.lower()}"] = both[f"read_{v.lower()}"].fillna("mild")
     recordings = pd.DataFrame({"expected": ["", "flat lead"], "found": ["", ""]})
     account = pd.DataFrame({"hospital": "h", "input": "ecgs", "row": [1], "status": ["kept"], "reason": [""]})
-    text = finding(grade_agreement(both), recordings, account)
+    text = finding(grade_agreement(both), grade_agreement(readings), recordings, account)
     # Per vessel but LM 4 of 6 are right (an unknown became mild twice, once in agreement); LM 6 of 6.
-    assert "75.0% of 24 grades" in text
+    assert "today's rules read 75.0% of 24" in text
+    assert "60.0% of 15 grades exactly (fewest: RCA, English, 60.0%)" in text
+    assert "at most 20.0% open" in text
     assert "1 of 2 ECG files" in text
     assert "every row of every input is accounted for" in text

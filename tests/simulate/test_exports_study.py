@@ -6,10 +6,11 @@ import pytest
 from ccta_lib.cohort.exports import LinkageRules, linkage
 from ccta_lib.cohort.quality import Reason
 from ccta_lib.evaluation.reading import account_balance, decision_table
-from ccta_lib.simulate.exports import Trouble
+from ccta_lib.schema import VESSELS
+from ccta_lib.simulate.exports import Trouble, report_set
 from ccta_lib.simulate.exports.clinical_text import told_set
 from ccta_lib.simulate.exports.comparison import expected_reasons
-from ccta_lib.simulate.exports.study import exports_study, formats_table
+from ccta_lib.simulate.exports.study import exports_study, first_score, formats_table
 
 CCTA = pd.Timestamp("2020-05-10 12:00")
 
@@ -76,6 +77,20 @@ def test_one_small_hospital_is_built_as_planted():
 def test_two_hospitals_with_every_trouble_are_built_as_planted(revascularised):
     rules = LinkageRules(max_days=90, revascularised=revascularised)
     _check(exports_study(patients=140, seed=42, rules=rules))
+
+
+def test_the_first_score_is_of_the_frozen_wording():
+    first = first_score()
+    assert first[["reports", "seed", "date", "commit"]].drop_duplicates().shape[0] == 1
+    assert (first["estimate"] - first["k"] / first["n"]).abs().max() < 1e-6
+    for language in ("zh", "en"):
+        texts = report_set(
+            "score-once", n=int(first["reports"].iloc[0]), seed=int(first["seed"].iloc[0]), language=language
+        )
+        told = first[(first["language"] == language) & (first["metric"] == "agreement")].set_index("vessel")[
+            "n"
+        ]
+        assert {v: int(texts[v.grade_column].notna().sum()) for v in VESSELS} == told.to_dict()
 
 
 def test_told_sets_tell_all_answers_in_both_languages():

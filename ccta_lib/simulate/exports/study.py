@@ -120,6 +120,19 @@ def grade_readings(*, n: int, seed: int, languages: Sequence[str] = LANGUAGES) -
     ], ignore_index=True)  # fmt: skip
 
 
+def first_score() -> pd.DataFrame:
+    """Return how the rules scored on the score-once wording the first time, before anybody had seen a score.
+
+    Returns
+    -------
+    DataFrame
+        As `evaluation.reading.grade_agreement` for that split, with reports (per language), seed, date and commit of
+        the rules. It was measured once and is not measured again: rules changed since then have been changed by
+        people who could know what was missed.
+    """
+    return pd.read_csv(Path(__file__).with_name("score_once_first.csv")).assign(split="score-once")
+
+
 def told_readings(*, n: int, seed: int, languages: Sequence[str] = LANGUAGES) -> pd.DataFrame:
     """Write `n` statements, histories and procedures per language and read them; see `comparison.read_told`."""
     sets = [told_set(n=n, seed=seed, language=language) for language in languages]
