@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _SENTENCE = re.compile(r"[。;!\n]|\.(?!\d)")
+_LIST_CLOSED = re.compile(r"(?<![a-z])(?:and|or)(?![a-z])")
+# What names a disease so closely that, after a comma, it is not part of a denied list.
+_SPECIFIC = re.compile(r"[12一二]型|原发性?|继发性?|陈旧性?|既往|急性")
+_STAGE = re.compile(r" ?[(（]?(?:[123一二三ⅰⅱⅲ]级|极?高危)")
 _STOPS = ("。", ";", "!", "\n", ".", "")
 _LONGEST = 1000  # characters; a longer sentence is read in pieces, so that the work stays bounded
 _CJK = "\u4e00-\u9fff"
@@ -154,7 +158,7 @@ def _judge(start: int, end: int, marks: Sequence[_Mark], sentence: str, tail: st
             return None
     if tail == "?":
         return None
-    return _from_before(before, following if near else None, sentence, start)
+    return _from_before(before, following if near else None, sentence, start, end)
 
 
 def _of_a_relative(
@@ -164,7 +168,7 @@ def _of_a_relative(
         if mark.kind == "patient":
             break
         if mark.kind == "family":
-            return True
+            return not _family_closed(mark, before, sentence, start)
     for mark in after:
         if mark.kind in ("comma", "patient", "end", "no"):
             return False
@@ -178,7 +182,23 @@ def _of_a_relative(
     return False
 
 
-def _from_before(before: Sequence[_Mark], following: _Mark | None, sentence: str, start: int) -> bool | None:
+def _family_closed(mark: _Mark, before: Sequence[_Mark], sentence: str, start: int) -> bool:
+    """Tell whether a comma has ended what is said of relatives.
+
+    "Father had diabetes, old MI" speaks of the father up to the comma; "family history of diabetes, MI" of both.
+    """
+    comma = sentence.rfind(",", mark.end, start)
+    if comma < 0:
+        return False
+    if not sentence[mark.start : mark.end].startswith(("fam", "fh", "家族")):
+        return True
+    between = sentence[mark.end : comma]
+    return bool(_LIST_CLOSED.search(between)) or any(m.kind == "no" and m.start >= comma for m in before)
+
+
+def _from_before(
+    before: Sequence[_Mark], following: _Mark | None, sentence: str, start: int, end: int
+) -> bool | None:
     """Follow the list back to the word that governs it."""
     separated = False
     for mark in reversed(before):
@@ -189,6 +209,18 @@ def _from_before(before: Sequence[_Mark], following: _Mark | None, sentence: str
                 return False
         elif mark.kind == "no":
             affirmed = separated and following is not None and following.kind in ("duration", "postyes")
+            if separated and not affirmed:
+                listed = (
+                    sentence[mark.end : sentence.find(",", mark.end)]
+                    if "," in sentence[mark.end : start]
+                    else ""
+                )
+                closed = _LIST_CLOSED.search(sentence, mark.end, sentence.rfind(",", 0, start))
+                affirmed = (
+                    listed.endswith("史")
+                    or bool(closed)
+                    or bool(_SPECIFIC.match(sentence, start) or _STAGE.match(sentence, end))
+                )
             return bool(affirmed)
         elif mark.kind == "unsure":
             return None if not separated else True

@@ -26,7 +26,7 @@ _OTHERS = re.compile(
 _PATTERNS = {
     "diabetes": re.compile(
         rf"{_A}(?:(?:type|typ) ?(?:1|2|i|ii) )?diabet(?:es|ic|ics)(?: mellitus)?(?: type ?(?:1|2|i|"
-        rf"ii){_Z})?|{_A}(?:t[12]dm?|niddm|iddm|dm ?[12]?|dm type ?[12]){_Z}|(?:[12]型|一型|"
+        rf"ii){_Z})?|{_A}(?:t[12]dm?|niddm|iddm|dm(?: ?[12](?!\d))?|dm type ?[12]){_Z}|(?:[12]型|一型|"
         rf"二型)?糖尿病(?:病?史)?|消渴病"
         rf"|{_A}e(?:0[89]|1[0-4])(?:\.[0-9x]{{1,4}}|[0-9x]{{1,4}})?{_CODE_END}"
     ),
@@ -40,7 +40,8 @@ _PATTERNS = {
         rf"{_A}(?:(?:old|prior|previous|remote|recent|acute|healed|past|inferior|anterior|lateral|"
         rf"posterior|silent|non-?q[- ]wave|q[- ]wave|recurrent) ){{0,3}}myocardial infarct(?:ion|ions|"
         rf"s)?(?: \(?ami\)?)?|{_A}(?:(?:old|prior|previous|remote|recent|acute|inferior|"
-        rf"anterior) ){{0,2}}(?:mi|ami|omi|n?stemi|nste-?mi|st-elevation mi){_Z}|{_A}heart attacks?"
+        rf"anterior) ){{0,2}}(?:mi|ami|omi|n?stemi|nste-?mi|st-elevation mi){_Z}|{_A}heart attacks?|"
+        rf"{_A}(?:old|prior|previous|healed|remote) (?:inferior |anterior |lateral )?infarct(?:ion|s)?{_Z}"
         rf"|(?:陈旧性?|急性|既往|亚急性|非?st段抬高型?|下壁|前壁|前间壁|侧壁|广泛前壁|后壁|右室){{0,4}}(?:心肌梗(?:死|塞)|心梗)(?:病?史)?"
         rf"|{_A}i(?:2[12](?:\.[0-9a-z]{{1,4}}|[0-9]{{1,4}})?|25\.?2(?:x?\d{{0,3}})){_CODE_END}"
     ),
