@@ -20,7 +20,11 @@ def keep_freed_memory() -> str | None:
 
     Only glibc knows the switch. A user's own allocator (LD_PRELOAD) or MALLOC_ settings are left alone.
     """
-    if not sys.platform.startswith("linux") or "LD_PRELOAD" in os.environ or SETTINGS.keys() & os.environ.keys():
+    if (
+        not sys.platform.startswith("linux")
+        or "LD_PRELOAD" in os.environ
+        or SETTINGS.keys() & os.environ.keys()
+    ):
         return None
     library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
