@@ -74,6 +74,31 @@ def flow(rows: pd.DataFrame, exams: pd.DataFrame, *, rules: LinkageRules) -> pd.
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
+def continued(build: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """Put a build's flow in front of the flow of a run on its table, so that the diagram starts at the recordings.
+
+    Parameters
+    ----------
+    build : DataFrame
+        The `flow.csv` beside the cohort table.
+    later : DataFrame
+        From `ccta_lib.cohort.flow.flow_table`.
+
+    Returns
+    -------
+    DataFrame
+        Per cohort the build's lines before its table, then the run's; the run's alone where the two disagree
+        about how many ECGs the table holds, because the table has been changed since.
+    """
+    parts = []
+    for name, after in later.groupby("cohort", sort=False):
+        before = build[build["cohort"] == name]
+        start = before["step"] == START
+        same = start.any() and before.loc[start, "n_ecgs"].iloc[0] == after["n_ecgs"].iloc[0]
+        parts += [before[~start.cummax()], after] if same else [after]
+    return pd.concat(parts, ignore_index=True)[COLUMNS]
+
+
 def _line(step: str, cohort: str, left: pd.DataFrame, exams: pd.DataFrame, excluded: int, reason: str, *,
           paired: bool) -> tuple[object, ...]:  # fmt: skip
     patients = left.loc[left["patient"] != 0, "patient"]

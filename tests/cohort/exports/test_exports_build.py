@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from ccta_lib.cli import cohort as verbs
 from ccta_lib.cohort import WaveformStore, build_store, flow_table, read_cohort
 from ccta_lib.cohort.exports import BuildSettings, LinkageRules, intake, linkage, recordings
+from ccta_lib.cohort.exports.account import continued
 from ccta_lib.cohort.exports.readers import DIFFER, ONE_ONLY
 from ccta_lib.cohort.text import GradeReading
 from ccta_lib.errors import InputError
@@ -84,6 +85,12 @@ def test_the_store_is_used_in_place_and_the_flow_goes_on(export, tmp_path: Path)
     assert ours["n_ecgs"].iloc[0] == 7
     tail = ours[ours["step"].isin(later["step"])].reset_index(drop=True).iloc[-2:]
     assert tail["n_ecgs"].tolist() == later["n_ecgs"].iloc[[0, -1]].tolist()
+    whole = continued(ours, later)
+    assert whole["n_ecgs"].iloc[0] == 7
+    assert (whole["n_ecgs"].shift().iloc[1:] == (whole["n_ecgs"] + whole["excluded"]).iloc[1:]).all()
+    assert not whole.duplicated(["step", "reason"]).any()
+    changed = later.assign(n_ecgs=later["n_ecgs"] - 1)
+    pd.testing.assert_frame_equal(continued(ours, changed), changed)
 
 
 def test_every_row_is_accounted_for(export) -> None:
