@@ -67,8 +67,8 @@ def confusion(answers: pd.DataFrame, *, by: Sequence[str] = ("subject", "languag
     for key, part in answers.groupby([*by, "told"], sort=False):
         counts = {w: int((part["read"] == w).sum()) for w in words}
         told = key[-1]
-        rows.append({**dict(zip([*by, "told"], key, strict=True)), "n": len(part), "agreement": counts[told] / len(part),
-                     **{f"read {w}": c for w, c in counts.items()}})  # fmt: skip
+        rows.append({**dict(zip([*by, "told"], key, strict=True)), "n": len(part),
+                     "agreement": counts[told] / len(part), **{f"read {w}": c for w, c in counts.items()}})  # fmt: skip
     table = pd.DataFrame(rows)
     order = table["told"].map(_ORDER.index)
     first = table[list(by)].apply(tuple, axis=1)
