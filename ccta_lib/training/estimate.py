@@ -112,7 +112,7 @@ def estimate(
     outer = ecgs / folds
     inner = (ecgs - outer) * inner_fraction
     trained = COPIES * (ecgs - outer - inner)
-    work = {"scoring with all folds": (folds * ecgs, folds * ecgs * forward)}
+    work = {"scoring with all folds": (float(folds * ecgs), folds * ecgs * forward)}
     for name, passes in (("training, exact PCGrad", len(VESSELS)), ("training, feature-level PCGrad", 1)):
         work[name] = (
             folds * epochs * (trained + inner + outer),
