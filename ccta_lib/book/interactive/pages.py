@@ -99,11 +99,11 @@ def _viewer(predictions: pd.DataFrame, run_dir: Path, run: dict[str, Any], start
     planted = (
         table["percent"].astype(str) + " %, " + table["probability"].map("{:.2f}".format).replace("nan", "–")
     )
-    wide = table.assign(cell=planted).pivot_table(
-        index="ecg_id", columns="vessel", values="cell", aggfunc="first"
-    )
-    who = table.drop_duplicates("ecg_id").set_index("ecg_id")[["title", "facts", "beats"]]
-    shown = who.join(wide[data["vessels"]]).reset_index()
+    shown = table.drop_duplicates("ecg_id")[["ecg_id", "title", "facts", "beats"]]
+    for vessel in data["vessels"]:
+        mine = table["vessel"] == vessel
+        cells = dict(zip(table.loc[mine, "ecg_id"], planted[mine], strict=True))
+        shown = shown.assign(**{vessel: shown["ecg_id"].map(cells)})
     shown = shown.rename(
         columns={"ecg_id": "ECG", "title": "chosen as", "facts": "patient", "beats": "beats found"}
     )
