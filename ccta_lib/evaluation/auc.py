@@ -145,7 +145,7 @@ def auc_interval(
         chunks = bootstrap.resample_counts(labels.size, n_boot, np.random.default_rng(seed))
     else:
         chunks = bootstrap.given_counts(resamples, labels, by_row=groups is None)
-    low, high, se, note = bootstrap.percentile_interval(np.concatenate([ranked(c) for c in chunks]), level)
+    low, high, se, note = bootstrap.percentile_interval(bootstrap.over_chunks(ranked, chunks), level)
     return result(low, high, se, note or constant)
 
 

@@ -6,11 +6,12 @@ replicate is one gather and one cumulative sum (equal to scikit-learn on the cop
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
 from ccta_lib.errors import InputError
 
@@ -65,6 +66,15 @@ def _count(drawn: np.ndarray, n_groups: int) -> np.ndarray:
     b = len(drawn)
     flat = (drawn + np.arange(b)[:, None] * n_groups).ravel()
     return np.bincount(flat, minlength=b * n_groups).reshape(b, n_groups).astype(np.int32)
+
+
+def over_chunks(statistic: Callable[[np.ndarray], np.ndarray], chunks: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the replicates of all chunks of counts, in order.
+
+    One process, unless a block of `joblib.parallel_config(n_jobs=...)` or a cluster surrounds the call; the counts are
+    drawn here, so that replicates do not depend on it.
+    """
+    return np.concatenate(Parallel()(delayed(statistic)(counts) for counts in chunks))
 
 
 class RankedAuc:

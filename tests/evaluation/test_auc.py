@@ -269,3 +269,13 @@ def test_with_two_ecgs_per_patient_only_the_clustered_comparison_keeps_five_perc
         clustered_ += auc_difference_groups(y, p, stratum, groups=patient).p_value < 0.05
     assert clustered_ <= 27  # 5 % of 300 with a margin of over three standard errors
     assert plain > clustered_ + 15
+
+
+def test_bootstrap_does_not_depend_on_processes():
+    from joblib import parallel_config
+
+    rng = np.random.default_rng(0)
+    y, p = rng.random(200) < 0.3, rng.random(200)
+    alone = auc_interval(y, p, method="bootstrap", n_boot=100, seed=4)
+    with parallel_config("loky", n_jobs=2):
+        assert auc_interval(y, p, method="bootstrap", n_boot=100, seed=4) == alone
