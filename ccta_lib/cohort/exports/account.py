@@ -147,4 +147,7 @@ def report_reasons(reports: pd.DataFrame, ecgs: pd.DataFrame) -> pd.Series:
 
 def exam_labels(exams: pd.Series) -> np.ndarray:
     """Identifiers of examinations; empty for none."""
-    return np.where(exams.to_numpy() == 0, "", label("X", exams))
+    numbers = exams.to_numpy()
+    labels = np.full(len(numbers), "", dtype=object)
+    labels[numbers != 0] = label("X", numbers[numbers != 0])
+    return labels

@@ -165,8 +165,13 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
     due = set(tables["reports"].loc[named & (tables["reports"]["reason"] == ""), "row"])
     with report.task("Grading reports", total=len(due)) as advance:
         graded = grade_reports(intakes["reports"], due, mapping=mapping, workers=workers, progress=advance)
-    said = with_grades(tables["reports"], graded.rows)
-    tables["reports"], exams = examinations.examinations(said, pseudonyms)
+    # Of a million reports most are of people without recordings: they are counted, and no more is made of them.
+    said = with_grades(tables["reports"][named], graded.rows)
+    said, exams = examinations.examinations(said, pseudonyms)
+    tables["reports"] = tables["reports"].assign(
+        reason=tables["reports"]["reason"].astype(object).mask(named, said["reason"]),
+        exam=said["exam"].reindex(tables["reports"].index, fill_value=0),
+    )
     linked = _linked(ecg_rows, tables, exams, rules)
     linked["cohort"] = _roles(linked, exams, rules)
     kept = linked[linked["reason"] == ""]
