@@ -29,7 +29,7 @@ def split(requirement: str) -> tuple[str, str]:
 def requirements(pyproject: dict) -> dict[str, str]:
     extras = pyproject["project"]["optional-dependencies"]
     everything = pyproject["project"]["dependencies"] + [
-        r for k, v in extras.items() if k != "all" for r in v
+        r for v in extras.values() for r in v if not r.startswith("ccta-lib[")
     ]
     return dict(split(r) for r in everything + pyproject["build-system"]["requires"])
 
