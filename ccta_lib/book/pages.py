@@ -106,7 +106,8 @@ def run_table(run: dict[str, Any]) -> str:
 
 def status_text(run: dict[str, Any]) -> str:
     """Return the tables of the status page: stages, chapters, versions, machine and command."""
-    stages = {n: s for n, s in run["stages"].items() if not n.startswith("chapter ")}
+    in_order = sorted(run["stages"].items(), key=lambda item: item[1]["finished"])
+    stages = {n: s for n, s in in_order if not n.startswith("chapter ")}
     rows = [
         (n, _seconds(s), s.get("peak_mib", "–"), s["finished"], _code(s.get("commit")))
         for n, s in stages.items()
@@ -141,7 +142,7 @@ def _chapters_of(run: dict[str, Any]) -> list[str]:
 def _chapter_row(name: str, stage: dict[str, Any] | None) -> tuple[object, ...]:
     source = read_chapter(name)
     title = f"{{doc}}`{source.title} </chapters/{name}>`"
-    needs = ", ".join(n.replace("|", " or ") for n in source.requires)
+    needs = ", ".join(n.replace("|", " or ") for n in source.requires) or "nothing"
     if stage is None:
         return title, needs, "not run", "–", "–", "–", "–"
     notebook = f"{{download}}`{name}.ipynb <../notebooks/{name}.ipynb>`"
