@@ -135,9 +135,9 @@
     split = Live.plot({ title: "Infarction after the CT", x: { from: 0, to: ends, ticks: data.times, label: "Days", format: (v) => String(Math.round(v)) },
       y: { from: 0, to: top, ticks: Live.ticks(0, top), label: "Infarction (1 − Kaplan-Meier)", format: (v) => percent(v, top < 0.05 ? 1 : 0) } });
     split.top = top;
-    split.lines = ["b", "a"].map((kind) => make("svg:path", { class: `live-line ${kind}` }));
+    split.lines = ["low", "high"].map((kind) => make("svg:path", { class: `live-line ${kind}` }));
     split.layer.append(...split.lines);
-    const where = ["low", "high"].map((name, i) => make("svg:text", { x: 62, y: 40 + 15 * i, class: `live-key ${"ba"[i]}` }, name));
+    const where = ["low", "high"].map((name, i) => make("svg:text", { x: 62, y: 40 + 15 * i, class: `live-key ${name}` }, name));
     split.words = where;
     split.layer.append(...where);
     figures.append(split.svg);
