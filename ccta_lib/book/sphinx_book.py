@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 from docutils import nodes  # type: ignore[import-untyped]
 from sphinx import addnodes
@@ -163,11 +164,16 @@ def column_widths(rows: list[list[str]]) -> list[tuple[int, int]]:
     columns = [[r[i] for r in rows if len(r) > i] for i in range(count)]
     return [
         (
-            max([3, *(len(w) for c in column for w in re.split(r"[\s–/]+", c))]),
-            max([3, *(len(c) for c in column)]),
+            max([3, *(_breadth(w) for c in column for w in re.split(r"[\s–/]+", c))]),
+            max([3, *(_breadth(c) for c in column)]),
         )
         for column in columns
     ]
+
+
+def _breadth(text: str) -> int:
+    """Return the width of text in characters; a Chinese one is as wide as two."""
+    return len(text) + sum(east_asian_width(c) in "WF" for c in text)
 
 
 def print_layout(widths: list[tuple[int, int]]) -> tuple[str, bool, str]:

@@ -120,3 +120,4 @@ def test_widths_are_of_the_longest_word_and_cell() -> None:
     rows = [["vessel", "AUC"], ["left main artery", "0.712 [0.690, 0.734]"], ["x"]]
     assert book.column_widths(rows) == [(6, 16), (7, 20)]
     assert book.column_widths([]) == []
+    assert book.column_widths([["未见 LM"]]) == [(4, 7)]
