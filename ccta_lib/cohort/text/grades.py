@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ccta_lib.cohort.text.binding import Group, bind, groups
+from ccta_lib.cohort.text.layout import lay_out
 from ccta_lib.cohort.text.lexer import Token
 from ccta_lib.cohort.text.normalise import MAX_CHARS, Normal, normalise
 from ccta_lib.cohort.text.phrases import Event, clauses, events
@@ -71,7 +72,10 @@ def _read(text: str, only: Vessel | None) -> dict[Vessel, GradeReading]:
     if len(text) > MAX_CHARS:
         reason = f"longer than {MAX_CHARS:,} characters"
         return {v: GradeReading(None, reason=reason) for v in Vessel}
-    normal = normalise(text)
+    laid = lay_out(text)
+    normal = normalise(laid.text)
+    if laid.offsets is not None:
+        normal = normal.within(text, laid.offsets)
     collected = Collector(normal, only)
     for sentence in sentences(normal):
         collected.add(sentence)

@@ -20,7 +20,7 @@ _SIMPLIFIED = str.maketrans(
     "狀動脈狹輕閉迴幹異見無現顯嚴鈣塊餘遠側緣間對後斷暢雙於請術壓認竇電圖過緩變橋內極損診",
     "状动脉狭轻闭回干异见无现显严钙块余远侧缘间对后断畅双于请术压认窦电图过缓变桥内极损诊",
 )
-_MISTYPED = str.maketrans("枝挟", "支狭")  # one sound, one key away
+_MISTYPED = str.maketrans("枝挟峡廻迥", "支狭狭回回")  # one sound, one key away
 _TABLE: dict[int, int | str | None] = {**_WIDE, **_MARKS, **_SIMPLIFIED, **_MISTYPED}
 _CJK = "\u4e00-\u9fff"
 _WRAPPED = re.compile(
@@ -55,6 +55,20 @@ class Normal:
         if self.offsets is not None:
             start, end = self.offsets[start], self.offsets[end - 1] + 1
         return self.original[start:end].strip()
+
+    def within(self, original: str, places: tuple[int, ...]) -> Normal:
+        """Return the same text as part of the one it was written out from; `places` leads from this to that."""
+        offsets = self.offsets if self.offsets is not None else range(len(self.text))
+        return Normal(original, self.text, tuple(places[i] for i in offsets))
+
+
+def same_length(text: str) -> str:
+    """Bring a text into one spelling without moving a character; tabs and runs of spaces stay."""
+    same = text.translate({k: v for k, v in _TABLE.items() if k != ord("\t")})
+    lowered = same.lower()
+    if len(lowered) == len(same):
+        return lowered
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in same)
 
 
 def normalise(text: str, *, join_han: bool = True) -> Normal:

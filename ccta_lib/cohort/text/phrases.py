@@ -16,7 +16,7 @@ _BESIDE_A_DEGREE = {"part", "vessel", "and", "grade", "pct", "sig", "approx", "l
                     "number", "nonsig", "left", "coronary", "all", "three"}  # fmt: skip
 _INSIDE_A_LESION = {"stenosis", "lesion", "approx", "lumen", "bound", "suffix", "paren", "sig", "shows", "colon",
                     "comma", "prep", "anat"}  # fmt: skip
-_INSIDE_AN_INTERVAL = {"and", "comma", "but", "bound", "approx", "shows", "paren", "lumen"}
+_INSIDE_AN_INTERVAL = {"and", "comma", "but", "bound", "approx", "shows", "paren", "lumen", "suffix", "stenosis"}
 _LIST_AFTER_COMMA = {"stenosis", "lesion", "plaque", "occ", "calc", "and", "sig", "calcadj", "irregular"}
 _NEGATED = {"stenosis", "lesion", "plaque", "ath", "abn", "irregular", "occ", "normal", "weak", "uneval", "stent",
             "grade", "pct", "calc", "nonsig", "calcadj", "bridge"}  # fmt: skip

@@ -126,7 +126,7 @@ def current_only(sentence: list[Token], text: str) -> list[Token]:
         if kind == "prior":
             past, bracketed = token.value, inside
             aside = any(t.kind in _DEGREES for t in kept)
-            if text[token.start : token.end].endswith("from") and i + 1 < len(sentence):
+            if text[token.start : token.end].endswith(("from", "由", "从", "原")) and i + 1 < len(sentence):
                 following = sentence[i + 1]
                 if following.kind == "pct" and following.value[0] != following.value[1]:
                     last = _last_number(text[following.start : following.end])

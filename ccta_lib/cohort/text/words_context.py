@@ -115,8 +115,8 @@ ENTRIES: list[Entry] = [
         "pct",
         None,
         rf"(?:between|zwischen) {NUM}(?:{PCT})? (?:and|und) {NUM}{PCT}",
-        rf"(?<!\d)(?:(?<!\d\.)|(?<=\n\d\.)|(?<=^\d\.)){NUM}(?=(?: ?, ?{NUM}){{0,3}},? ?(?:and|"
-        rf"&|und|和|、|与|及|/) ?{NUM} ?%)|"
+        rf"(?<!\d)(?:(?<!\d\.)|(?<=\n\d\.)|(?<=^\d\.)){NUM}(?=(?: ?[,/、] ?{NUM}){{0,4}},? ?(?:and|"
+        rf"&|und|和|、|与|及|/|,) ?{NUM}{PCT})|"
         rf"介于{NUM}(?:{PCT})?[和与至]{NUM}{PCT}|"
         rf"(?<!\d)(?:(?<!\d\.)|(?<=\n\d\.)|(?<=^\d\.)){NUM}(?:{PCT})?(?:{TO}{NUM})?{PCT}|"
         rf"百分之{HAN}(?:[-~至到](?:百分之)?{HAN})?",
@@ -171,9 +171,11 @@ ENTRIES: list[Entry] = [
         r"|(?:ccta|cta|ct|angiogra\w+|exam\w*|study|in|from|on|of) (?:dated |of |from |"
         r"in )?(?:\w{3,9} )?(?:19|20)\d\d[^.;\n]{0,24}? (?:showed|demonstrated|revealed|"
         r"reported)|"
-        r"progressed from|increased from|decreased from|regressed from|improved from"
+        r"progressed from|increased from|decreased from|regressed from|improved from|"
+        r"(?<!ranging )(?<!ranges )(?<!range )(?<!varying )from(?= (?:about |approximately |an? )?"
+        r"(?:\d{1,3} ?(?:%|per ?cent|to)|mild|moderate|severe|minimal|normal))"
         r"|voruntersuchung|vorbefund\w*|zuvor|vormals",
-        r"既往|曾|原为|原先|原有|原(?=[轻中重狭])|上次|前次|前片(?:示|提示|显示)?|旧片|外院|术前|(?:19|"
+        r"既往|曾|原为|原先|原有|原(?=[轻中重狭]|约?\d)|[由从](?:原来?)?的?(?=约?\d{1,3} ?%|[轻中重]度|轻微|正常)|上次|前次|前片(?:示|提示|显示)?|旧片|外院|术前|(?:19|"
         r"20)\d\d ?[年./-][^,。;\n]{0,24}?(?:提示|显示|示|报告|见)",
     ),
     (
@@ -183,8 +185,8 @@ ENTRIES: list[Entry] = [
         r"(?:has |"
         r"have )?(?:progressed|increased|decreased|regressed|improved|"
         r"worsened)? ?to(?= ?(?:about |"
-        r"approximately )?(?:\d|mild|moder|sever|occl))|jetzt|aktuell|derzeit|nunmehr",
-        r"现|本次|目前|此次|今(?=[示为见])|(?:进展|加重|增加|发展|减轻|降)(?:为|至|到)",
+        r"approximately )?(?:an? )?(?:\d|mild|moder|sever|occl|complete|total|subtotal|near|chronic|minimal|normal|high-grade|critical))|jetzt|aktuell|derzeit|nunmehr",
+        r"现|本次|目前|此次|今(?=[示为见])|(?:进展|加重|增加|发展|减轻|缓解|演变|变化|好转|转变|恶化|改善|下降|上升|[变转降升增减改])(?:为|至|到|成)",
     ),
     (
         "advice",
@@ -195,7 +197,7 @@ ENTRIES: list[Entry] = [
         r"consider (?:further|invasive|follow|functional|stress|catheter)|empf\w+|"
         r"if clinically|"
         r"to (?:exclude|rule out)|for exclusion of",
-        r"建议|请结合|必要时|推荐|随访|复查|进一步",
+        r"建议|请结合|必要时|推荐|(?<!后)(?<!中)(?:随访|复查)(?![:冠示见显所片]| ?ct)|进一步",
     ),
     # ---- what is no stenosis of a coronary artery
     (
@@ -203,8 +205,8 @@ ENTRIES: list[Entry] = [
         None,
         r"(?:myocardial |muscle |muscular )?bridg\w+|intramyocardial|intramural|tunnel\w+|"
         r"systol\w+|"
-        r"milking|muskelbrücke\w*",
-        r"(?:走行)?于?心肌内(?:走行)?|心肌桥|肌桥|壁冠状动脉|壁冠|收缩期",
+        r"(?:covered|overlain|surrounded|encased|buried|dips?|dipping|deep|embedded|runs|running)(?: \w+){0,2}? (?:by|into|in|to|within|through)(?: the)? (?:myocardium|heart muscle)|milking|muskelbrücke\w*",
+        r"(?:走行)?于?心肌内(?:走行)?|(?:走行于|埋于|穿行于?|陷入|嵌入|潜入|被|由)(?:浅层|表浅|局部)?心肌(?:纤维|组织)?(?:所)?(?:覆盖|包绕|包埋|包裹)?|心肌(?:纤维)?(?:覆盖|包绕|包埋|包裹)|心肌桥|肌桥|壁冠状动脉|壁冠|收缩期",
     ),
     (
         "other",
@@ -215,7 +217,7 @@ ENTRIES: list[Entry] = [
         r"ffr(?:ct)?|"
         r"dose|probabilit\w+|plaque (?:burden|volume)|hematocrit|saturation|spo2|heart rate|"
         r"risk"
-        r"|(?:calcium|agatston|calcification|cac)[ -]?(?:score|scoring|burden|volume)?",
+        r"|(?:calcium|agatston|cac)[ -]?(?:score|scoring|burden|volume)?|calcification[ -](?:score|scoring|burden|volume)",
         r"射血分数|百分位|期相|时相|相位|r-r间期|ffr|剂量|概率|斑块负荷|血氧|心率|心动周期|风险|钙化积分|积分",
     ),
 ]

@@ -36,7 +36,7 @@ ENTRIES: list[Entry] = [
         0.85,
         rf"normal(?:ly|e[rsn]?)?{END}|patent|patency|widely open|durchgängig|clear{END}|"
         rf"clean{END}|"
-        rf"intact|ok{END}",
+        rf"intact|ok{END}|pristine|healthy|flawless|immaculate|spotless",
         r"(?:基本|大致)?正常|通畅|畅通|充盈良好",
     ),
     ("normal", 0.7, r"smooth(?:ly)?", r"(?<![不欠])光滑|(?<![不欠])光整"),
@@ -100,7 +100,7 @@ ENTRIES: list[Entry] = [
         r"severe(?:ly)?|sev\.?(?= )|high[- ]grade|critical(?:ly)?|tight|very severe|"
         r"hochgradig\w*|"
         r"höhergradig\w*|höchstgradig\w*|schwer\w*",
-        r"重度|严重|高度(?=狭窄)|重(?=狭窄)|极度",
+        r"重度|严重|高度(?=[狭变缩]|性?狭|偏心|局限|[,。;)|\n]|$)|重(?=狭窄)|极度",
     ),
     (
         "nonsig",
@@ -207,7 +207,8 @@ ENTRIES: list[Entry] = [
         r"ohne|nicht|frei von)" + END,
         r"未见(?:到|有|及)?|未(?:发现|显示|检出|探及|及|引起|造成|导致|致|累及|出现|形成|提示)|无|没有|不伴(?:有)?|不存在|未",
     ),
-    ("respectively", None, r"respectively|jeweils|resp\.?" + END, r"分别|依次"),
+    ("respectively", None, r"respectively|correspondingly|in (?:that|this|the same|the above) order|in turn|jeweils|resp\.?" + END,
+        r"分别|依次|顺次|依序|按顺序|对应"),
     ("colon", None, "", r":|="),
     (
         "and",
@@ -239,6 +240,6 @@ ENTRIES: list[Entry] = [
         + r"|dist(?:al\w*|\.)?|prox\.?|osti(?:al|um)|segments?|branch(?:es)?|portion|third|"
         r"bifurcation|"
         r"junction|both",
-        r"近中段|中远段|近段|中段|远段|近端|远端|中部|开口|口部|起始(?:部|段)?|末端|末段|分叉(?:部|处)?|全程|主干|分支",
+        r"[近中远](?:侧|端)?(?:1/3|三分之一)(?:段|处)?|近中段|中远段|近段|中段|远段|近端|远端|中部|开口|口部|起始(?:部|段)?|末端|末段|分叉(?:部|处)?|全程|主干|分支",
     ),
 ]

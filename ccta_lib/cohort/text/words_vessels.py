@@ -111,7 +111,7 @@ ENTRIES: list[Entry] = [
         "number",
         None,
         _SEGMENT,
-        rf"(?:第|节段) ?{_SEGMENT_LIST}(?: ?(?:节?段))?|(?<!\d)(?:1[0-8]|[1-9])段(?!分|法|模|冠)",
+        rf"(?:第|节段) ?{_SEGMENT_LIST}(?: ?(?:节?段))?|(?<![\d/])(?:1[0-8]|[1-9])段(?!分|法|模|冠)",
     ),
     (
         "local",
@@ -127,7 +127,7 @@ ENTRIES: list[Entry] = [
         r"remaining|residual(?= vess| arter| coron| segm| branch)|remainder|rest(?= of|"
         r" normal| unremark| clear| without| free| patent| is| are)|else(?= |\.|$)|"
         r"others?(?! than)" + END + r"|otherwise|elsewhere|übrige\w*|restliche\w*|sonst\w*",
-        r"其余|其他|其它|另外?(?=[三两各])|余(?=[各冠支血所未均部主两三无管阴正])",
+        r"其余|其他|其它|另外?(?=[三两二各])|余下|剩余|余(?=[各冠支血所未均部主两三二无管阴正左右皆都通(:,、])",
     ),
     (
         "three",
@@ -135,7 +135,7 @@ ENTRIES: list[Entry] = [
         r"(?:all |the |both )?(?:three|3)(?: main| major| epicardial|"
         r" coronary){0,3} (?:vessels|"
         r"arteries|branches)",
-        r"三(?:支|大)(?:主要)?(?:冠状动脉|冠脉|血管|主干|分支)",
+        r"三(?:支|大|根|条)(?:主要|主)?(?:冠状动脉|冠脉|血管|主干|分支|支|动脉)|三支(?=[均皆都])",
     ),
     (
         "all",
