@@ -18,6 +18,7 @@ from ccta_lib.book.provenance import RunRecord, code_hash, versions
 from ccta_lib.book.render import render
 from ccta_lib.book.runner import chapter_names, run_chapters
 from ccta_lib.cohort import WaveformStore, build_store, flow_table
+from ccta_lib.cohort.exports.account import continued
 from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path, locked, read_json, sha256_file, sha256_json
 from ccta_lib.profile import Profile
@@ -103,7 +104,12 @@ def prepare_cohort(
         table_path = cohort
         _read_recordings(cohort, run_dir, record, report)
     store = WaveformStore.open(run_dir / INPUTS["waveforms"])
-    write_table(flow_table(read_cohort(table_path), store), run_dir / INPUTS["flow"])
+    flow, built = flow_table(read_cohort(table_path), store), table_path.parent / "flow.csv"
+    if cohort is not None and built.is_file():
+        flow = continued(
+            pd.read_csv(built), flow
+        )  # a table built from exports: the diagram starts at the recordings
+    write_table(flow, run_dir / INPUTS["flow"])
     write_table(store.index[["ecg_id", "reason", "flags", "source_hz"]], run_dir / INPUTS["recordings"])
     for name in ("truth", "ceiling"):
         _copy_table(table_path.parent / INPUTS[name], run_dir / INPUTS[name])

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ccta_lib.cli.options import PathArgument, workers_option
+from ccta_lib.errors import InputError
 from ccta_lib.progress import TerminalProgress
 
 # Written out, since reading them from the library would have every `ccta --help` import it; a test compares them.
@@ -56,10 +57,21 @@ def cohort() -> None:
 )
 @click.option("--private/--no-private", default=True, show_default=True,
               help="Keep the folder OUT/private: quotes of reports and names of files, for the audit.")  # fmt: skip
+@click.option("--language-model", "endpoint", metavar="URL", help="Have a language model read the reports too: an "
+              "OpenAI-compatible endpoint, such as http://localhost:8000/v1; it gets them de-identified.")  # fmt: skip
+@click.option("--model", help="With --language-model: the model's name there.")
+@click.option("--prices", nargs=2, type=click.FloatRange(min=0), metavar="IN OUT",
+              help="With --language-model: prices of a million tokens in and out, for the estimate.")  # fmt: skip
+@click.option("--answers", type=PathArgument, help="With --language-model: file that keeps the answers, which quote "
+              "reports (default: OUT/private/answers.sqlite).")  # fmt: skip
+@click.option(
+    "--yes", is_flag=True, help="With --language-model: do not ask before the first question is sent."
+)
 @workers_option
 def build(ecgs: Path, reports: Path, out: Path, max_days: float | None, which: str, revascularised: str,
           clock_minutes: float, min_age: float, statement_minutes: float, role: str, external_site: tuple[str, ...],
-          timezone: str | None, shift_dates: bool, oldest_age: int, private: bool, workers: int,
+          timezone: str | None, shift_dates: bool, oldest_age: int, private: bool, endpoint: str | None,
+          model: str | None, prices: tuple[float, float] | None, answers: Path | None, yes: bool, workers: int,
           **files: Any) -> None:  # fmt: skip
     """Turn a folder of ECG files and tables of reports into a cohort table, with an account of every row.
 
@@ -79,12 +91,49 @@ def build(ecgs: Path, reports: Path, out: Path, max_days: float | None, which: s
                          statement_minutes=statement_minutes, **words)  # fmt: skip
     settings = BuildSettings(linkage=rules, cohort=role, external_sites=external_site, timezone=timezone,
                              shift_dates=shift_dates, oldest_age=oldest_age or None, private=private)  # fmt: skip
+    reader = _language_model(endpoint, model, prices, answers or out / "private" / "answers.sqlite", yes)
     table = build_cohort(
-        ecgs, reports, out, settings=settings, workers=workers, progress=TerminalProgress(), **files
+        ecgs,
+        reports,
+        out,
+        settings=settings,
+        reader=reader,
+        workers=workers,
+        progress=TerminalProgress(),
+        **files,
     )
     for line in summary(read_json(out / "run.json"), private=private, out=out):
         click.echo(line)
     click.echo(table)
+
+
+def _language_model(
+    endpoint: str | None, model: str | None, prices: tuple[float, float] | None, answers: Path, yes: bool
+) -> Any:
+    """Return the second reader asked for, or None; it says what reading will take before it sends anything."""
+    if endpoint is None:
+        if model or prices or yes:
+            raise InputError(
+                "--model, --prices and --yes go with --language-model; give its URL, or leave them out"
+            )
+        return None
+    if not model:
+        raise InputError(
+            "--language-model: the model's name is missing; give --model NAME as the endpoint knows it"
+        )
+    from ccta_lib.cohort.exports.readers import by_language_model
+    from ccta_lib.cohort.language_model import CostEstimate, Endpoint, LanguageModelReader
+
+    where = Endpoint(endpoint, model)
+
+    def agreed(estimate: CostEstimate) -> bool:
+        place = (
+            "on this machine" if where.is_local else f"to {endpoint}; de-identified, they leave this machine"
+        )
+        click.echo(f"Language model {model}: {estimate}; they go {place}", err=True)
+        return yes or estimate.questions == 0 or click.confirm("Go on?", err=True)
+
+    return by_language_model(LanguageModelReader(where, cache=answers), prices=prices, agreed=agreed)
 
 
 def summary(record: dict[str, Any], *, private: bool, out: Path) -> list[str]:

@@ -17,6 +17,7 @@ from ccta_lib.cohort.exports import account, examinations, linkage, outcomes, re
 from ccta_lib.cohort.exports import recordings as recordings_module
 from ccta_lib.cohort.exports.account import account_parts, account_rows, exam_labels
 from ccta_lib.cohort.exports.columns import ColumnsMap, load_columns
+from ccta_lib.cohort.exports.duplicates import join_formats
 from ccta_lib.cohort.exports.grading import grade_reports, with_grades
 from ccta_lib.cohort.exports.identity import Pseudonyms, load_key, merge
 from ccta_lib.cohort.exports.intake import Intake, check_zeros, read_table
@@ -160,7 +161,7 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
             wanted=lambda patient: aliases.get(patient, patient) in known,
             wanted_key=sha256_json([sorted(known), sorted(aliases.items())]),
         )  # fmt: skip
-    ecg_rows = _one_patient(ecg_rows, aliases)
+    ecg_rows = join_formats(_one_patient(ecg_rows, aliases), target / "waveforms")
     named = tables["reports"]["patient"].isin(ecg_rows.loc[ecg_rows["reason"] == "", "patient"])
     due = set(tables["reports"].loc[named & (tables["reports"]["reason"] == ""), "row"])
     with report.task("Grading reports", total=len(due)) as advance:

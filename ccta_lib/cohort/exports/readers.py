@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,11 @@ from ccta_lib.cohort.exports.intake import Intake
 from ccta_lib.cohort.exports.reading import RANK, UNKNOWN
 from ccta_lib.cohort.exports.tables import Table
 from ccta_lib.cohort.text import GradeReading
+from ccta_lib.errors import InputError
 from ccta_lib.schema import VESSELS, Vessel
 
 if TYPE_CHECKING:
-    from ccta_lib.cohort.language_model import LanguageModelReader
+    from ccta_lib.cohort.language_model import CostEstimate, LanguageModelReader
 
 
 class Report(NamedTuple):
@@ -31,9 +32,8 @@ class Report(NamedTuple):
     dates: tuple[date, ...] = ()
 
 
-SecondReader = Callable[[Sequence[Report]], Sequence[Mapping[Vessel, GradeReading]]]
-"""Reads some reports; it is called with those of linked examinations only."""
-BATCH = 64
+SecondReader = Callable[[Sequence[Report], Callable[..., None]], Sequence[Mapping[Vessel, GradeReading]]]
+"""Reads the reports of all linked examinations, called once; its second argument is a progress callback."""
 NOT_MENTIONED, UNSURE = "not mentioned", "not sure"
 DIFFER, ONE_ONLY = "readers differ", "one reader abstains"
 _SECOND = ["second_grade", "second_percent", "second_confidence", "second_evidence"]
@@ -62,26 +62,10 @@ def gather(readings: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 def add_second(readings: pd.DataFrame, intake: Intake, mapping: ColumnsMap, reader: SecondReader,
                progress: Callable[..., None]) -> pd.DataFrame:  # fmt: skip
     """Have the same reports read by another reader; see `settle` for what follows."""
-    wanted = set(readings["row"])
-    found: list[tuple[Any, ...]] = []
-    batch: list[Report] = []
-    done = 0
-
-    def flush() -> None:
-        nonlocal done
-        for report, reading in zip(batch, reader(batch), strict=True):
-            found.extend((report.row, str(v), r.grade and str(r.grade), r.percent, r.confidence, r.evidence)
-                         for v, r in reading.items())  # fmt: skip
-        done += len(batch)
-        batch.clear()
-        progress(done, len(wanted))
-
-    for report in report_texts(intake.path, mapping, wanted):
-        batch.append(report)
-        if len(batch) == BATCH:
-            flush()
-    if batch:
-        flush()
+    reports = list(report_texts(intake.path, mapping, set(readings["row"])))
+    found = [(report.row, str(v), r.grade and str(r.grade), r.percent, r.confidence, r.evidence)
+             for report, reading in zip(reports, reader(reports, progress), strict=True)
+             for v, r in reading.items()]  # fmt: skip
     second = pd.DataFrame(found, columns=["row", "vessel", *_SECOND])
     return readings.merge(second, on=["row", "vessel"], how="left", validate="one_to_one")
 
@@ -103,13 +87,31 @@ def report_texts(path: Path, mapping: ColumnsMap, rows: set[int]) -> Iterator[Re
                              tuple(t.time.date() for t in times if t is not None))  # fmt: skip
 
 
-def by_language_model(model: LanguageModelReader) -> SecondReader:
-    """Let a language model be the second reader: it gets the reports de-identified, or not at all."""
+def by_language_model(
+    model: LanguageModelReader,
+    *,
+    prices: tuple[float, float] | None = None,
+    agreed: Callable[[CostEstimate], bool] = lambda estimate: True,
+) -> SecondReader:
+    """Let a language model be the second reader: it gets the reports de-identified, or not at all.
+
+    Parameters
+    ----------
+    model : LanguageModelReader
+    prices : of a million tokens in and out, for the estimate
+    agreed : asked with the estimate before the first question is sent; False stops the build
+    """
     from ccta_lib.cohort.language_model import Identifiers
 
-    def read(reports: Sequence[Report]) -> Sequence[Mapping[Vessel, GradeReading]]:
+    def read(
+        reports: Sequence[Report], progress: Callable[..., None]
+    ) -> Sequence[Mapping[Vessel, GradeReading]]:
         known = [Identifiers(texts=r.identifiers, dates=r.dates) for r in reports]
-        return model.read(model.prepare([r.text for r in reports], known))
+        prepared = model.prepare([r.text for r in reports], known)
+        price_in, price_out = prices or (None, None)
+        if not agreed(model.estimate(prepared, price_in=price_in, price_out=price_out)):
+            raise InputError("--language-model: nothing was sent; build without it, or agree to the estimate")
+        return model.read(prepared, progress=progress)
 
     return read
 

@@ -221,7 +221,7 @@ def test_patients_under_two_identifiers(export) -> None:
 def test_a_second_reader(export) -> None:
     seen = []
 
-    def reader(reports):
+    def reader(reports, progress):
         seen.extend(reports)
         other = {"101": Grade.MILD, "102": None, "103": Grade.OCCLUDED, "104": Grade.MILD}
         return [
