@@ -10,7 +10,8 @@ from ccta_lib.cohort.text.layout import lay_out
 from ccta_lib.cohort.text.lexer import Token
 from ccta_lib.cohort.text.normalise import MAX_CHARS, Normal, normalise
 from ccta_lib.cohort.text.phrases import Event, clauses, events
-from ccta_lib.cohort.text.sentences import Sentence, current_only, sentences
+from ccta_lib.cohort.text.sentences import Sentence, current_only, sentences, without_title
+from ccta_lib.cohort.text.spelling import corrected
 from ccta_lib.cohort.text.weighing import Finding, GradeReading, consistent, resolve
 from ccta_lib.errors import ParameterError
 from ccta_lib.schema import Grade, Vessel
@@ -76,6 +77,7 @@ def _read(text: str, only: Vessel | None) -> dict[Vessel, GradeReading]:
     normal = normalise(laid.text)
     if laid.offsets is not None:
         normal = normal.within(text, laid.offsets)
+    normal = corrected(normal)
     collected = Collector(normal, only)
     for sentence in sentences(normal):
         collected.add(sentence)
@@ -102,7 +104,7 @@ class Collector:
         if sentence.section != self.section:
             self.section = sentence.section
             self.at = (self.only,) if self.only else ()
-        tokens = current_only(sentence.tokens, text)
+        tokens = without_title(current_only(sentence.tokens, text))
         for token in tokens:
             category = _CATEGORY.search(text[token.start : token.end]) if token.kind == "cadrads" else None
             if category is not None and category[1] != "n":

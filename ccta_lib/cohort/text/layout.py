@@ -18,6 +18,7 @@ _DELIMITERS = tuple(re.compile(p) for p in (r"\|", r"\t", r" {2,}|\t", r";", r",
 _RULE = re.compile(r"[-=+_|: ]+")
 _PROSE = re.compile(r"[。;.!?](?=\s|[^\d\s])\s*|[:]\s*(?=[^|]{1,12}\|)")
 _ROW_BREAK = re.compile(r" / (?=[^/\n]{1,60}\|)")
+_ITEM_BREAK = re.compile(r" / (?=- ?[a-z])")
 _STENOSIS = re.compile(
     r"(?:max(?:imum|imal|\.)? |worst |overall |diameter |luminal |lumen |degree of |grade of |severity of |severity|"
     r"extent of |estimated |%|percent |percentage |coronary |luminal |in-stent |管腔|最大|最重|冠脉|血管|最窄处){0,3} ?"
@@ -40,6 +41,7 @@ _OTHER = re.compile(r"comments?|remarks?|notes?|image quality|quality|length|ref
 _NONE = re.compile(r"(?:none|nil|no|absent|negative|neg\.?|无|没有|未见|阴性|否|\(-\)|-{1,3}|0|nil\.|no\.)")
 _BARE = re.compile(r"([<>≤≥~]? ?)(\d{1,3})((?: ?- ?\d{1,3})?)")
 _GRADED = {"grade", "pct", "occ", "normal", "neg", "negpost", "nonsig", "uneval", "stenosis"}
+_HAN = re.compile("[\u4e00-\u9fff]")
 _LONGEST_CELL = 80
 _MOST_CELLS = 24
 
@@ -99,8 +101,12 @@ def lay_out(text: str) -> Laid:
         table = _table(plain, lines, i)
         if table is None:
             writer.copy(text, lines[i][0], lines[i][1])
-            if lines[i][1] < len(text):
-                writer.copy(text, lines[i][1], lines[i][2])
+            if lines[i][2] > lines[i][1]:
+                if "/" in text[lines[i][1] : lines[i][2]]:
+                    writer.insert("\n", lines[i][1])
+                    changed = True
+                else:
+                    writer.copy(text, lines[i][1], lines[i][2])
             i += 1
             continue
         changed = True
@@ -122,6 +128,9 @@ def _lines(plain: str) -> Iterator[tuple[int, int, int]]:
             for match in _ROW_BREAK.finditer(plain, start, stripped):
                 yield begin, match.start(), match.end()
                 begin = match.end()
+        for match in _ITEM_BREAK.finditer(plain, begin, stripped):
+            yield begin, match.start(), match.end()
+            begin = match.end()
         yield begin, stripped, end
         start = end
 
@@ -287,4 +296,4 @@ def _write_degree(cell: _Cell, text: str, writer: _Writer, *, column_of_degrees:
     elif any(t.kind in ("grade", "pct") for t in _known(cell.text)) and not any(
         t.kind in ("stenosis", "occ", "lesion", "neg") for t in _known(cell.text)
     ):
-        writer.insert(" stenosis", cell.end - 1)
+        writer.insert("狭窄" if _HAN.search(cell.text) else " stenosis", cell.end - 1)

@@ -22,7 +22,8 @@ _NEGATED = {"stenosis", "lesion", "plaque", "ath", "abn", "irregular", "occ", "n
             "grade", "pct", "calc", "nonsig", "calcadj", "bridge"}  # fmt: skip
 _CARRIERS = {"stenosis", "lesion", "plaque", "ath", "abn", "irregular", "occ", "calc", "bridge", "weak", "uneval",
              "stent"}  # fmt: skip
-_LONE = {"no", "none", "nil", "无", "没有", "阴性", "(-)"}
+_LONE = {"no", "none", "nil", "negative", "无", "没有", "阴性", "(-)", "[-]", "absent"}
+_DENIED_ALONE = {"vessel", "rest", "coronary", "all", "left", "three", "number"}
 _SUBJECTS = {"vessel", "left", "all", "three", "coronary", "rest", "number", "noncor", "local"}
 
 
@@ -339,13 +340,13 @@ def _is_of_lumen(tokens: Sequence[Token], clause: Sequence[int], i: int, text: s
 
 def _is_lone_denial(tokens: Sequence[Token], clause: Sequence[int], i: int, text: str) -> bool:
     """Tell whether a clause is a vessel and a "no": "LM: none"."""
-    if i + 1 < len(tokens) and tokens[i + 1].kind != "comma":
+    if i + 1 < len(tokens) and not (tokens[i + 1].kind in ("comma", "but", "paren") or i + 2 == len(tokens)):
         return False
     if text[tokens[i].start : tokens[i].end].strip() not in _LONE:
         return False
     before = [t.kind for j, t in enumerate(tokens[:i]) if clause[j] == clause[i] and t.kind != "comma"]
     return (
         bool(before)
-        and before[0] in ("vessel", "rest")
-        and set(before) <= {"vessel", "rest", "colon", "part", "paren"}
+        and before[0] in _DENIED_ALONE
+        and set(before) <= _DENIED_ALONE | {"colon", "part", "paren", "and", "prep"}
     )

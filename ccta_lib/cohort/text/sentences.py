@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from ccta_lib.cohort.text.lexer import Token, tokens
 from ccta_lib.cohort.text.normalise import Normal
 from ccta_lib.cohort.text.phrases import read_percent
+from ccta_lib.cohort.text.words import NUMBER
 
 _KEPT_OF_OTHER_TIMES = {"vessel", "number", "comma", "colon", "part", "left", "but"}
 _DEGREES_OF_A_LEGEND = 3
 _DEGREES = {"pct", "grade", "occ", "stenosis"}
+_TITLE = {"coronary", "all", "stenosis", "lesion", "lumen", "part", "ath", "bound", "colon", "approx", "and", "paren", "sig",
+          "cadrads", "anat", "shows"}  # fmt: skip
+_NAMES = {"vessel", "left", "three", "number"}
+_SAID = {"pct", "grade", "occ", "neg", "negpost", "normal", "nonsig", "bound", "uneval"}
 _LONGEST = 250  # tokens
 
 
@@ -39,13 +44,15 @@ def sentences(normal: Normal) -> Iterator[Sentence]:
 
     Sections of history, technique, comparison, grading legend and advice are left out. A section whose text stands
     on the line of its heading ends with that line; each ends with the next heading or a "vessel:" that opens a
-    sentence.
+    sentence. Where no heading of findings follows, a history or technique on one line ends with its first sentence.
     """
     text = normal.text
     section, skipping = "findings", ""
     current: list[Token] = []
-    new_line, inline = True, False
-    for token in (*tokens(text), Token("stop", None, len(text), len(text))):
+    new_line, inline, head_end = True, False, 0
+    known = list(tokens(text))
+    last_head = max((t.start for t in known if t.kind == "head" and t.value in ("findings", "impression")), default=-1)
+    for token in (*known, Token("stop", None, len(text), len(text))):
         kind = token.kind
         if kind != "stop" and len(current) >= _LONGEST:  # no sentence is; keeps the work bounded
             yield from () if skipping else (Sentence(current, section, new_line),)
@@ -59,8 +66,8 @@ def sentences(normal: Normal) -> Iterator[Sentence]:
                 if not skipping and not _is_legend(current):
                     yield Sentence(current, section, new_line, questioned=sign == "?")
                 inline = True
-                if skipping == "skip1":
-                    skipping = ""
+            if skipping == "skip1" and sign != ";" and text[head_end : token.start].strip():
+                skipping = ""
             current = []
             if sign == "\n":
                 new_line = True
@@ -72,10 +79,12 @@ def sentences(normal: Normal) -> Iterator[Sentence]:
         if kind == "head":
             if any(t.kind not in ("comma", "colon", "paren", "noncor", "coronary", "and") for t in current):
                 continue
-            inline = False
+            inline, head_end = False, token.end
             current = []
-            if token.value in ("skip", "skip1"):
+            if token.value in ("skip", "skip1", "background"):
                 skipping = token.value
+                if skipping == "background":  # with no heading to come, the first sentence is all of it
+                    skipping = "skip" if last_head > token.start else "skip1"
             else:
                 skipping, section = "", token.value
             continue
@@ -95,8 +104,24 @@ def _is_legend(sentence: list[Token]) -> bool:
     """Tell whether a sentence only explains the grades ("mild 25-49 %, moderate 50-69 %, severe 70-99 %")."""
     if any(t.kind in ("vessel", "number", "left") for t in sentence):
         return False
+    if sentence[0].value == "sign":  # "(-): no stenosis"
+        return True
     words = {t.value for t in sentence if t.kind == "grade"}
     return len(words) >= _DEGREES_OF_A_LEGEND and any(t.kind == "pct" for t in sentence)
+
+
+def without_title(sentence: list[Token]) -> list[Token]:
+    """Drop a title such as "Coronary stenosis:" or 各段狭窄率如下: before the first vessel; it denies or grades nothing."""
+    for i, token in enumerate(sentence):
+        if token.kind not in _TITLE:
+            return sentence
+        if token.kind == "colon":
+            rest = sentence[i + 1 :]
+            named = next((j for j, t in enumerate(rest) if t.kind in _NAMES), len(rest))
+            if named <= 2 and any(t.kind in _SAID for t in rest[named + 1 :]):
+                return rest
+            return sentence
+    return sentence
 
 
 def current_only(sentence: list[Token], text: str) -> list[Token]:
@@ -128,7 +153,7 @@ def current_only(sentence: list[Token], text: str) -> list[Token]:
             aside = any(t.kind in _DEGREES for t in kept)
             if text[token.start : token.end].endswith(("from", "由", "从", "原")) and i + 1 < len(sentence):
                 following = sentence[i + 1]
-                if following.kind == "pct" and following.value[0] != following.value[1]:
+                if following.kind == "pct" and len(NUMBER.findall(text, following.start, following.end)) > 1:
                     last = _last_number(text[following.start : following.end])
                     kept.append(following._replace(value=(last, last)))
             continue

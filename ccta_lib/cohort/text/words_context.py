@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ccta_lib.cohort.text.words import END, HAN, NUM, PCT, TO, Entry
 
-_SKIPPED_SECTIONS = (
+_BACKGROUND = (
     "(?:relevant )?clinical (?:history|information|data|indication|details)|(?:past )?(?:medical )?history|"
     "indications?|reason for (?:exam|study|examination)|technique|protocol|scan protocol|contrast|comparisons?|"
-    "prior (?:studies|study|exams?)|notes?|legend|grading(?: scale)?|definitions?|anamnese|indikation|technik|"
-    "vorbefund|klinische angaben"
+    "prior (?:studies|study|exams?)|anamnese|indikation|technik|vorbefund|klinische angaben"
 )
+_KEYS = "notes?|legend|grading(?: scale)?|definitions?"
 _ONE_SENTENCE = "recommendations?|empfehlung(?:en)?|advice"
 _FINDINGS = "findings|coronary findings|cta findings|ccta findings|results?|befunde?|description|report"
 _IMPRESSION = (
@@ -20,14 +20,20 @@ _IMPRESSION = (
 ENTRIES: list[Entry] = [
     ("stop", None, "", r"[。;!?\n]|\.(?!\d)|(?<=[a-z%)\u4e00-\u9fff])\.(?=\d)"),
     ("comma", None, "", r"[,|]"),
+    ("negpost", "sign", "", r"\( ?- ?\)|\[ ?- ?\]"),
     ("paren", None, "", r"[()\[\]]"),
     (
         "head",
         "skip",
-        rf"(?:{_SKIPPED_SECTIONS}) ?(?::|\](?: ?:)?|(?=\n))",
-        r"(?:临床诊断|临床资料|临床病史|简要病史|病史摘要|病史|主诉|既往史|检查方法|扫描方法|检查技术|扫描技术|扫描参数|检查目的|对比资料|对比|前片|分级标准|"
-        r"注|备注|说明|"
-        r"备考) ?(?::|\](?: ?:)?)",
+        rf"(?:{_KEYS}) ?(?::|\](?: ?:)?|(?=\n))",
+        r"(?:分级标准|注|备注|说明|备考) ?(?::|\](?: ?:)?)",
+    ),
+    (
+        "head",
+        "background",
+        rf"(?:{_BACKGROUND}) ?(?::|\](?: ?:)?|(?=\n))",
+        r"(?:临床诊断|临床资料|临床病史|简要病史|病史摘要|病史|主诉|既往史|检查方法|扫描方法|检查技术|扫描技术|扫描参数|检查目的|检查原因|对比资料|对比|"
+        r"前片) ?(?::|\](?: ?:)?)",
     ),
     ("head", "skip1", rf"(?:{_ONE_SENTENCE}) ?:", r"(?:建议|推荐) ?:"),
     (

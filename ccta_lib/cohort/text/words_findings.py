@@ -11,7 +11,9 @@ ENTRIES: list[Entry] = [
     (
         "normal",
         0.9,
-        r"unremarkable|lumen (?:is )?(?:well )?preserved|non-?stenotic|non-?stenosing|"
+        r"unremarkable|(?:contrast |it )?(?:fills|filling|opacifies) (?:the )?(?:lumen )?(?:well|normally|completely|"
+        r"homogeneously|fully|throughout)|fills the lumen throughout|free[- ]flowing|"
+        r"lumen (?:is )?(?:well )?preserved|non-?stenotic|non-?stenosing|"
         r"unobstructed|un-?diseased|unaffected|non-?stenosed|nil significant|"
         r"nothing significant|no significant(?= ?[.,;\n])|unauffällig\w*|stenosefrei|"
         r"disease[- ]free|"
@@ -197,7 +199,7 @@ ENTRIES: list[Entry] = [
         r"found|"
         r"observed|noted|demonstrated|detectable)|absent|excluded|ruled out|nicht nachweisbar|"
         r"none" + END + "|nil" + END,
-        r"不明显|阴性|未见(?=[,。;\n]|$)|\(-\)|(?<=[:]) ?无(?=[,。;\n]|$)",
+        r"不明显|阴性|未见(?=[,。;\n]|$)|(?<=[:]) ?无(?=[,。;\n]|$)",
     ),
     (
         "neg",

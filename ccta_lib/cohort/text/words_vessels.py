@@ -170,7 +170,7 @@ ENTRIES: list[Entry] = [
         r"coronary (?:tree|system|vessels|circulation|angiogra\w+)|coronary(?= stenos| narrow|"
         r" lumin|"
         r" lesion| obstruc)",
-        r"冠(?:状动脉|脉)(?:cta|血管)?(?:主干)?",
+        r"冠(?:状动脉|脉)(?:cta|ct血管(?:造影|成像)|ct(?:成像|造影|检查)|ct|血管(?:造影|成像)?|成像|造影)?(?:检查)?(?:主干)?",
     ),
     (
         "ath",
