@@ -141,7 +141,7 @@ def _group(run: list[int], tokens: Sequence[Token], text: str) -> Group:
     if "graft" in kinds:
         group.scope = "graft"
     elif "native" in kinds:
-        group.scope = "vessel" if units else "native"
+        group.scope = "vessel" if units else "rest" if "rest" in kinds else "native"
     elif units:
         group.scope = "vessel"
     elif "noncor" in kinds:

@@ -16,6 +16,8 @@ from ccta_lib.cohort.text.weighing import Finding, GradeReading, consistent, res
 from ccta_lib.errors import ParameterError
 from ccta_lib.schema import Grade, Vessel
 
+_LEFT_DOMINANT = re.compile(r"left[- ](?:coronary )?(?:arter\w+ )?domina|dominance ?[:=]? ?(?:is )?left|左(?:侧)?(?:冠(?:状动脉|脉)?)?优势|优势型? ?[:=] ?左")
+_POSTERIOR = re.compile(r"pda|pl[vb]|postero|posterior|后降支|后室间支|左(?:心)?室后支|后外?侧支")
 _CATEGORY = re.compile(r"(?<![.\d])([0-5][ab]?|n)$")
 
 
@@ -97,6 +99,7 @@ class Collector:
         self.at: tuple[Vessel, ...] = (only,) if only else ()
         self.section = ""
         self.count = 0
+        self.left_dominant = bool(_LEFT_DOMINANT.search(normal.text))
 
     def add(self, sentence: Sentence) -> None:
         text = self.normal.text
@@ -104,7 +107,8 @@ class Collector:
         if sentence.section != self.section:
             self.section = sentence.section
             self.at = (self.only,) if self.only else ()
-        tokens = without_title(current_only(sentence.tokens, text))
+        tokens = self._of_dominance(sentence.tokens)
+        tokens = without_title(current_only(tokens, text))
         for token in tokens:
             category = _CATEGORY.search(text[token.start : token.end]) if token.kind == "cadrads" else None
             if category is not None and category[1] != "n":
@@ -121,6 +125,16 @@ class Collector:
             self._settle(sentence, tokens, numbers, event, group, vessels, made)
         self._reached(made, pairs, tokens)
         self._go_on(made)
+
+    def _of_dominance(self, tokens: list[Token]) -> list[Token]:
+        """Give the posterior descending and posterolateral branch to the LCX where the left artery dominates."""
+        if not self.left_dominant:
+            return tokens
+        return [
+            t._replace(value=(Vessel.LCX,))
+            if t.kind == "vessel" and _POSTERIOR.match(self.normal.text, t.start) else t
+            for t in tokens
+        ]  # fmt: skip
 
     def _settle(self, sentence: Sentence, tokens: list[Token], numbers: list[int], event: Event,
                 group: Group | None, vessels: tuple[Vessel, ...], made: list[Group]) -> None:  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,11 @@ from ccta_lib.cohort.text.lexer import Token
 from ccta_lib.cohort.text.words import HAN_NUMBER, NUMBER
 from ccta_lib.schema import Grade
 
+_SHARE = re.compile(
+    r"two[- ]thirds|three[- ]quarters|half|third|quarter|半|(?<!\d)(?P<part>[1-4])/(?P<whole>[2-5])$|"
+    r"(?P<han_whole>[三四五])分之(?P<han_part>[一二三四])$"
+)
+_CALCIUM = re.compile(r"agatston|calcium|积分")
 _NOUNS_OF_A_DEGREE = {"stenosis", "lesion", "occ"}
 _OTHER_NOUNS = {"plaque", "calc", "other", "ath", "weak", "bridge", "calcadj", "irregular", "stent"}
 _BESIDE_A_DEGREE = {"part", "vessel", "and", "grade", "pct", "sig", "approx", "lumen", "paren", "bound", "suffix",
@@ -60,6 +66,7 @@ class Event:
 
 
 _NOTHING = Degree(None, None, 0.0)
+_SHARES = {"half": 0.5, "半": 0.5, "two thirds": 2 / 3, "three quarters": 0.75, "third": 1 / 3, "quarter": 0.25}
 
 
 def clauses(tokens: Sequence[Token]) -> list[int]:
@@ -115,6 +122,8 @@ def events(tokens: Sequence[Token], text: str, *, bare: bool) -> list[Event]:
                 first, last = min(negation, i), max(negation, i)
                 add("normal", Degree(Grade.NORMAL, None, confidence), first, last,
                     about_stenosis=kind != "abn")  # fmt: skip
+        elif kind == "neg" and (last := _denied_by_ellipsis(tokens, i)):
+            add("normal", Degree(Grade.NORMAL, None, 0.8), i, last, about_stenosis=True)
         elif kind in ("neg", "negpost") and _is_lone_denial(tokens, clause, i, text):
             add("normal", Degree(Grade.NORMAL, None, 0.7), i, i, about_stenosis=True)
         elif negation is not None:
@@ -230,11 +239,23 @@ def interval(tokens: Sequence[Token], i: int) -> Interval:
 
 def read_percent(text: str) -> tuple[float, float]:
     """Return low and high of a percentage as written: "50-69%", "百分之七十"."""
+    share = _SHARE.search(text)
+    if share is not None:
+        percent = round(100 * _share(share), 1)
+        return percent, percent
     if text.startswith("百分之"):
         ends = [han_number(n) for n in HAN_NUMBER.findall(text.replace("百分之", " "))]
     else:
         ends = [float(n) for n in NUMBER.findall(text)]
     return min(ends), max(ends)
+
+
+def _share(found: re.Match[str]) -> float:
+    if found["part"]:
+        return float(found["part"]) / float(found["whole"])
+    if found["han_part"]:
+        return han_number(found["han_part"]) / han_number(found["han_whole"])
+    return _SHARES[found[0].replace("-", " ")]
 
 
 _Lesion = tuple[int, int, tuple[Grade, Grade] | None, Interval | None]
@@ -333,9 +354,28 @@ def _is_of_lumen(tokens: Sequence[Token], clause: Sequence[int], i: int, text: s
             break
         if tokens[j].kind == "other" and tokens[j].value == "number":
             return False
+    if text[tokens[i].start : tokens[i].end] == "0" and _CALCIUM.search(text):
+        return False  # the calcium of a vessel
     if tokens[i].value[0] != tokens[i].value[1] and text[tokens[i].end - 1].isdigit():  # no percent sign
         return any(t.kind in ("vessel", "stenosis") and clause[j] == clause[i] for j, t in enumerate(tokens))
     return True
+
+
+def _denied_by_ellipsis(tokens: Sequence[Token], i: int) -> int:
+    """Place of the last vessel of "severe narrowing in the RCA but not in the LAD"; 0 when that is not the wording."""
+    if i == 0 or tokens[i - 1].kind not in ("but", "comma", "and"):
+        return 0
+    if not any(t.kind in ("grade", "pct", "occ", "stenosis", "lesion") for t in tokens[:i]):
+        return 0
+    last = 0
+    for j in range(i + 1, len(tokens)):
+        if tokens[j].kind == "vessel":
+            last = j
+        elif tokens[j].kind in ("comma", "but"):
+            break
+        elif tokens[j].kind not in ("prep", "part", "and"):
+            return 0
+    return last
 
 
 def _is_lone_denial(tokens: Sequence[Token], clause: Sequence[int], i: int, text: str) -> bool:

@@ -114,7 +114,7 @@ ENTRIES: list[Entry] = [
         None,
         r"approximately|approx\.?|about|around|circa|ca(?![a-z])\.?|etwa|ungefähr|"
         r"an estimated|"
-        r"estimated(?: at)?|roughly|nearly(?= ?\d)",
+        r"estimated(?: at)?|roughly|nearly(?= ?\d)|degrees? of|extent of",
         r"约为?|大约|大概|近(?=\d)|接近(?=\d)|(?<=[^\d%])~(?=\d)",
     ),
     (
@@ -127,6 +127,15 @@ ENTRIES: list[Entry] = [
         rf"(?<!\d)(?:(?<!\d\.)|(?<=\n\d\.)|(?<=^\d\.)){NUM}(?:{PCT})?(?:{TO}{NUM})?{PCT}|"
         rf"百分之{HAN}(?:[-~至到](?:百分之)?{HAN})?",
     ),
+    (
+        "pct",
+        "share",
+        r"by (?:about |roughly |nearly |almost |around |approximately )?(?:(?:an? |one[- ])?(?:half|third|quarter)|"
+        r"two[- ]thirds|three[- ]quarters)(?! of the (?:prox|mid|dist|vessel length))|(?:one[- ])?half of (?:the|its) "
+        r"(?:lum|diam|cross)\w+|(?:two[- ]thirds|three[- ]quarters|(?:one|a) (?:third|quarter)) of (?:the|its) (?:lum|diam|cross)\w+",
+        r"(?<=[窄约达近少小过至到足于])(?:一半|半(?=[,。;])|[三四五]分之[一二三四]|1/2|[12]/3|[134]/[45])(?![段处\d])",
+    ),
+    ("pct", "zero", "", r"(?<=[:=])0(?=[|;,。\n]|\.\s|\.?$)|(?<=[:=] )0(?= ?[|;,。\n]|\.\s|\.?$)"),
     (
         "pct",
         "bare",

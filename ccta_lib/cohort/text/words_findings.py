@@ -14,7 +14,7 @@ ENTRIES: list[Entry] = [
         r"unremarkable|(?:contrast |it )?(?:fills|filling|opacifies) (?:the )?(?:lumen )?(?:well|normally|completely|"
         r"homogeneously|fully|throughout)|fills the lumen throughout|free[- ]flowing|"
         r"lumen (?:is )?(?:well )?preserved|non-?stenotic|non-?stenosing|"
-        r"unobstructed|un-?diseased|unaffected|non-?stenosed|nil significant|"
+        r"unobstructed|un-?diseased|unaffected|non-?stenosed|nil significant|(?:nothing|nil) (?:of note|remarkable|to report)|wide(?:ly)?[- ]open|fully open|fine(?= ?[.,;\n]|$)|spared|uninvolved|uncompromised|"
         r"nothing significant|no significant(?= ?[.,;\n])|unauffällig\w*|stenosefrei|"
         r"disease[- ]free|"
         r"stenosis[- ]free|wnl"
@@ -22,7 +22,7 @@ ENTRIES: list[Entry] = [
         + "|nad"
         + END
         + r"|within normal limits|o\. ?b\.(?= |,|;|$|\n)|regelrecht\w*",
-        r"(?:未见|未发现|无|未显示|未见有)(?:明显|明确|显著|确切|确切的)?(?:的)?异常(?:改变|征象|表现|密度)?|未受(?:影响|累|侵犯)",
+        r"(?:未见|未发现|无|未显示|未见有)(?:明显|明确|显著|确切|确切的)?(?:的)?异常(?:改变|征象|表现|密度)?|(?:没有|无|未见)(?:明显)?(?:问题|特殊|殊)|(?:管腔|显影|充盈)(?:情况)?(?:尚|均|皆)?可(?=[,。;\n]|$)|未受(?:影响|累|侵犯)",
     ),
     (
         "anat",
@@ -32,7 +32,7 @@ ENTRIES: list[Entry] = [
         r"density|function|configuration",
         r"起源|走行|走形|发育|位置|形态|优势|大小|密度|解剖|分布|功能",
     ),
-    ("abn", None, r"abnormal\w*|patholog\w+", r"异常"),
+    ("abn", None, r"abnormal\w*|patholog\w+", r"异常|阳性(?:征象|发现|改变|病变|所见)"),
     (
         "normal",
         0.85,
@@ -87,14 +87,14 @@ ENTRIES: list[Entry] = [
         r"mild(?:ly)?" + END + r"|slight(?:ly)?|low[- ]grade|minor|geringgradig\w*|geringfügig\w*|gering\w*|"
         r"leichtgradig\w*|"
         r"leichte?[rsn]?" + END,
-        r"轻度|轻(?=狭窄)|低度|略(?=微?(?:变|狭)?窄)|稍(?=微?(?:变|狭)?窄)",
+        r"轻度|轻(?=狭)|低度|略(?=微?(?:变|狭)?窄)|稍(?=微?(?:变|狭)?窄)",
     ),
     (
         "grade",
         (_MO, _MO),
         r"moderate(?:ly)?|mod\.?(?=[ -])|intermediate|borderline|mittelgradig\w*|mäßig\w*|"
         r"medium[- ]grade",
-        r"中度|中等(?:程度|度)?|临界",
+        r"中度|中等(?:程度|度)?|中(?=狭窄)|临界",
     ),
     (
         "grade",
@@ -102,7 +102,7 @@ ENTRIES: list[Entry] = [
         r"severe(?:ly)?|sev\.?(?= )|high[- ]grade|critical(?:ly)?|tight|very severe|"
         r"hochgradig\w*|"
         r"höhergradig\w*|höchstgradig\w*|schwer\w*",
-        r"重度|严重|高度(?=[狭变缩]|性?狭|偏心|局限|[,。;)|\n]|$)|重(?=狭窄)|极度",
+        r"重度|严重|高度(?=[狭变缩]|性?狭|偏心|局限|[,。;)|\n]|$)|重(?=狭)|极度",
     ),
     (
         "nonsig",
@@ -120,7 +120,7 @@ ENTRIES: list[Entry] = [
         r"totally)|(?:complete|total) (?:obstruction|blockage)|(?:total(?:ly)? |"
         r"chronic(?:ally)? (?:total(?:ly)? )?|complete(?:ly)? )?occlu(?:ded|sions?|"
         r"des)|cto" + END + r"|verschlu\w+|verschlossen",
-        r"(?:慢性)?(?:完全)?(?:性)?(?:闭塞|堵塞|阻塞(?!性)|梗阻(?!性)|中断)(?:病变)?|cto",
+        r"(?:未见|无)(?:明显|明确)?(?:造影剂|对比剂)(?:充盈(?!缺损)|通过|显影)|(?:慢性)?(?:完全)?(?:性)?(?:闭塞|截断|堵塞|阻塞(?!性)|梗阻(?!性)|中断)(?:病变)?|cto",
     ),
     (
         "skip",
@@ -150,7 +150,7 @@ ENTRIES: list[Entry] = [
         r"luminal encroachment|obstruct(?:ion|ions|ed)|\w{0,20}stenosen?|einengung\w*|"
         r"lumenreduktion|"
         r"lumeneinengung\w*",
-        r"(?:再)?狭窄(?:率|程度|度)?|变窄|缩窄|稍?窄",
+        r"(?:再)?狭窄(?:率|程度|度)?|(?<=[轻重])狭|变窄|缩窄|稍?窄",
     ),
     ("nonecalc", None, r"non-?calcified" + END, r"非钙化(?!斑块|性斑块)"),
     ("calcadj", None, r"calcified(?! plaque)" + END + r"|calcific" + END, r"钙化(?=及|和|、|或|/)"),
@@ -198,14 +198,14 @@ ENTRIES: list[Entry] = [
         r"not (?:been )?(?:seen|visuali[sz]ed|identified|detected|present|evident|appreciated|"
         r"found|"
         r"observed|noted|demonstrated|detectable)|absent|excluded|ruled out|nicht nachweisbar|"
-        r"none" + END + "|nil" + END,
+        r"none(?! of)" + END + "|nil" + END,
         r"不明显|阴性|未见(?=[,。;\n]|$)|(?<=[:]) ?无(?=[,。;\n]|$)",
     ),
     (
         "neg",
         None,
         r"(?:no|not|without|w/o|neither|free (?:of|from)|absence of|negative for|nil|nothing|"
-        r"exclusion of|never|kein\w*|"
+        r"exclusion of|never|none of|neither of|kein\w*|"
         r"ohne|nicht|frei von)" + END,
         r"未见(?:到|有|及)?|未(?:发现|显示|检出|探及|及|引起|造成|导致|致|累及|出现|形成|提示)|无|没有|不伴(?:有)?|不存在|未",
     ),

@@ -156,7 +156,7 @@ ENTRIES: list[Entry] = [
     (
         "left",
         (LM, LAD, LCX),
-        rf"left coronary(?: artery)?(?: system| tree)?|lca{END}|linke (?:koronararterie|"
+        rf"left coronary(?: artery)?(?: system| tree)?|left(?:[- ]sided)? (?:system|coronaries|circulation|tree)|lca{END}|linke (?:koronararterie|"
         rf"kranzarterie)",
         r"左冠(?:状动脉|脉)?(?:系统|各支)?",
     ),
