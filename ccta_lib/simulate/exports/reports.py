@@ -1,8 +1,10 @@
 """CCTA reports of varied wording with the grade each lets a reader know.
 
-The wording is split into two disjoint sets, written before any rule that reads it: *develop*, which whoever
-writes the rules may study, and *score-once*, whose files they do not open and on which the rules are scored
-once. What a careful reader takes from a text is written down in `wording_case`.
+The wording is split into three disjoint sets. *develop*, which whoever writes the rules may study, and
+*score-once*, whose files they do not open and on which the rules are scored once, were written before any rule.
+*second* was written later, by somebody who had read neither the rules nor the other two sets, so that rules
+changed after the first score can be scored once more on wording nobody has seen. What a careful reader takes
+from a text is written down in `wording_case`.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ from ccta_lib.simulate.exports import (
     reports_develop_zh,
     reports_score_once_en,
     reports_score_once_zh,
+    reports_second_en,
+    reports_second_zh,
 )
 from ccta_lib.simulate.exports.wording_case import Case
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
 
-SPLITS = ("develop", "score-once")
+SPLITS = ("develop", "score-once", "second")  # the index seeds the set: append only
 LANGUAGES = ("zh", "en")
 _CORRELATION = 0.4
 _WORDING: dict[tuple[str, str], ModuleType] = {
@@ -34,6 +38,8 @@ _WORDING: dict[tuple[str, str], ModuleType] = {
     ("develop", "en"): reports_develop_en,
     ("score-once", "zh"): reports_score_once_zh,
     ("score-once", "en"): reports_score_once_en,
+    ("second", "zh"): reports_second_zh,
+    ("second", "en"): reports_second_en,
 }
 
 
@@ -55,7 +61,7 @@ def write_report(
     ----------
     grades : dict of Vessel to Grade
         All four vessels.
-    split : "develop" or "score-once"
+    split : "develop", "score-once" or "second"
     language : "zh" or "en"
     rng : numpy.random.Generator
 
@@ -82,7 +88,7 @@ def report_set(
 
     Parameters
     ----------
-    split : "develop" or "score-once"
+    split : "develop", "score-once" or "second"
     n : int
         Reports.
     seed : int

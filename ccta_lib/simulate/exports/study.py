@@ -23,7 +23,7 @@ from ccta_lib.simulate.exports.comparison import (
     read_told,
 )
 from ccta_lib.simulate.exports.folder import simulate_exports
-from ccta_lib.simulate.exports.reports import LANGUAGES, SPLITS, report_set
+from ccta_lib.simulate.exports.reports import LANGUAGES, report_set
 
 ROLES = {"zh": "internal", "en": "external"}
 """Role of each hospital's patients, so that the flow diagram keeps the hospitals apart."""
@@ -112,11 +112,20 @@ def formats_table(recordings: pd.DataFrame) -> pd.DataFrame:
     return counts.assign(files=table.size())[["files", "kept", "left_out", "as_expected"]].reset_index()
 
 
-def grade_readings(*, n: int, seed: int, languages: Sequence[str] = LANGUAGES) -> pd.DataFrame:
-    """Write `n` reports per split and language and read their grades; see `comparison.read_report_grades`."""
+def grade_readings(
+    *,
+    n: int,
+    seed: int,
+    languages: Sequence[str] = LANGUAGES,
+    splits: Sequence[str] = ("develop", "score-once"),
+) -> pd.DataFrame:
+    """Write `n` reports per split and language and read their grades; see `comparison.read_report_grades`.
+
+    The second score-once set is read only where it is named: it is there to be scored a single time.
+    """
     return pd.concat([
         read_report_grades(report_set(split, n=n, seed=seed, language=language)).assign(split=split)
-        for split in SPLITS for language in languages
+        for split in splits for language in languages
     ], ignore_index=True)  # fmt: skip
 
 
