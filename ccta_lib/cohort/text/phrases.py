@@ -28,7 +28,7 @@ _NEGATED = {"stenosis", "lesion", "plaque", "ath", "abn", "irregular", "occ", "n
             "grade", "pct", "calc", "nonsig", "calcadj", "bridge"}  # fmt: skip
 _CARRIERS = {"stenosis", "lesion", "plaque", "ath", "abn", "irregular", "occ", "calc", "bridge", "weak", "uneval",
              "stent"}  # fmt: skip
-_LONE = {"no", "none", "nil", "negative", "无", "没有", "阴性", "(-)", "[-]", "absent"}
+_LONE = {"no", "none", "nil", "negative", "nothing", "无", "没有", "阴性", "(-)", "[-]", "absent"}
 _DENIED_ALONE = {"vessel", "rest", "coronary", "all", "left", "three", "number"}
 _SUBJECTS = {"vessel", "left", "all", "three", "coronary", "rest", "number", "noncor", "local"}
 
@@ -342,7 +342,15 @@ def _is_of_stenosis(tokens: Sequence[Token], clause: Sequence[int], i: int, *, b
             return True
         if tokens[j].kind in _OTHER_NOUNS or tokens[j].kind == "noncor":
             return False
+    if _names_in_a_row(tokens, i):
+        return True
     return bare or any(t.kind in ("vessel", "number", "colon") for t in tokens[:i])
+
+
+def _names_in_a_row(tokens: Sequence[Token], i: int) -> bool:
+    """Tell whether a degree, a vessel and a comma open "mild LAD, moderate LCX stenosis"."""
+    kinds = [t.kind for t in tokens[i + 1 :] if t.kind != "part"]
+    return kinds[:3] in (["vessel", "comma", "grade"], ["vessel", "and", "grade"]) and kinds[4:5] == ["stenosis"]
 
 
 def _is_of_lumen(tokens: Sequence[Token], clause: Sequence[int], i: int, text: str) -> bool:
@@ -382,11 +390,13 @@ def _is_lone_denial(tokens: Sequence[Token], clause: Sequence[int], i: int, text
     """Tell whether a clause is a vessel and a "no": "LM: none"."""
     if i + 1 < len(tokens) and not (tokens[i + 1].kind in ("comma", "but", "paren") or i + 2 == len(tokens)):
         return False
-    if text[tokens[i].start : tokens[i].end].strip() not in _LONE:
+    word = text[tokens[i].start : tokens[i].end].strip()
+    contrasted = word == "not" and any(t.kind == "but" for t in tokens[:i])  # "whereas the LM does not"
+    if word not in _LONE and not contrasted:
         return False
-    before = [t.kind for j, t in enumerate(tokens[:i]) if clause[j] == clause[i] and t.kind != "comma"]
+    before = [t.kind for j, t in enumerate(tokens[:i]) if clause[j] == clause[i] and t.kind not in ("comma", "but")]
     return (
         bool(before)
         and before[0] in _DENIED_ALONE
-        and set(before) <= _DENIED_ALONE | {"colon", "part", "paren", "and", "prep"}
+        and set(before) <= _DENIED_ALONE | {"colon", "part", "paren", "and", "prep", "shows", "lumen"}
     )

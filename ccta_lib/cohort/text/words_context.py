@@ -148,7 +148,7 @@ ENTRIES: list[Entry] = [
         "suffix",
         ">",
         r"(?:or|and) (?:more|greater|higher|above|over)" + END + "|oder mehr",
-        r"(?:及|或)?以上|\+",
+        r"(?:及|或)?以上|(?<=[\d%])\+",
     ),
     ("suffix", "<", r"(?:or|and) (?:less|lower|below|under)" + END, r"(?:及|或)?以下|以内|之内"),
     # ---- other times, advice

@@ -198,14 +198,14 @@ ENTRIES: list[Entry] = [
         r"not (?:been )?(?:seen|visuali[sz]ed|identified|detected|present|evident|appreciated|"
         r"found|"
         r"observed|noted|demonstrated|detectable)|absent|excluded|ruled out|nicht nachweisbar|"
-        r"none(?! of)" + END + "|nil" + END,
+        r"negative(?! for| remod| predict)|none(?! of)" + END + "|nil" + END,
         r"不明显|阴性|未见(?=[,。;\n]|$)|(?<=[:]) ?无(?=[,。;\n]|$)",
     ),
     (
         "neg",
         None,
         r"(?:no|not|without|w/o|neither|free (?:of|from)|absence of|negative for|nil|nothing|"
-        r"exclusion of|never|none of|neither of|kein\w*|"
+        r"exclusion of|never|absent(?= (?:coronary|plaque|stenos|athero|narrow|significant))|none of|neither of|kein\w*|"
         r"ohne|nicht|frei von)" + END,
         r"未见(?:到|有|及)?|未(?:发现|显示|检出|探及|及|引起|造成|导致|致|累及|出现|形成|提示)|无|没有|不伴(?:有)?|不存在|未",
     ),
