@@ -156,35 +156,38 @@ def misses_by_style(readings: pd.DataFrame) -> pd.DataFrame:
     return table.loc[order][missed.loc[order] > 0].reset_index(drop=True)
 
 
-def finding(
-    agreement: pd.DataFrame, first: pd.DataFrame, recordings: pd.DataFrame, account: pd.DataFrame
-) -> str:
-    """Say in one sentence what the tables of agreement, decisions and account show.
+def finding(blind: pd.DataFrame, recordings: pd.DataFrame, account: pd.DataFrame) -> str:
+    """Say in one sentence what the tables of blind scores, decisions and account show.
 
     Parameters
     ----------
-    agreement, first : DataFrame
-        From `grade_agreement`, by split and language: of today's rules, and of the first score on unseen wording.
+    blind : DataFrame
+        From `grade_agreement`: the scores on unseen wording, by split in the order scored.
     recordings : DataFrame
         With `expected` and `found`, as for `decision_table`.
     account : DataFrame
         As for `account_balance`.
     """
-    right, silent = (first[first["metric"] == m] for m in ("agreement", "abstention"))
-    worst, most = right.loc[right["estimate"].idxmin()], silent.loc[silent["estimate"].idxmax()]
-    today = agreement[(agreement["split"] == "score-once") & (agreement["metric"] == "agreement")]
+    told = [_blind_score(part) for _, part in blind.groupby("split", sort=False)]
     met = int((recordings["found"] == recordings["expected"]).sum())
     lost = int(account_balance(account)["unaccounted"].sum())
     balance = (
         "every row of every input is accounted for" if not lost else f"{lost} rows are not accounted for"
     )
-    language = _LANGUAGE[str(worst["language"])]
+    scores = "; changed since, on another such wording, ".join(told)
     return (
-        f"On wording that their author had not seen, the rules first read {right['k'].sum() / right['n'].sum():.1%} of "
-        f"{right['n'].sum():,} grades exactly (fewest: {worst['vessel']}, {language}, {worst['estimate']:.1%}) "
-        f"and left at most {most['estimate']:.1%} open for a vessel; today's rules read "
-        f"{today['k'].sum() / today['n'].sum():.1%} of {today['n'].sum():,} in the same wording; {met} of "
-        f"{len(recordings)} ECG files meet the decision planted for them; and {balance}."
+        f"On wording that their authors had not seen, the rules read {scores}; "
+        f"{met} of {len(recordings)} ECG files meet the decision planted for them; and {balance}."
+    )
+
+
+def _blind_score(score: pd.DataFrame) -> str:
+    right, silent = (score[score["metric"] == m] for m in ("agreement", "abstention"))
+    worst = right.loc[right["estimate"].idxmin()]
+    fewest = f"{worst['vessel']}, {_LANGUAGE[str(worst['language'])]}, {worst['estimate']:.1%}"
+    return (
+        f"{right['k'].sum() / right['n'].sum():.1%} of {right['n'].sum():,} grades exactly (fewest: {fewest}) and left at "
+        f"most {silent['estimate'].max():.1%} open for a vessel"
     )
 
 

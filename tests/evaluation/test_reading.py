@@ -89,16 +89,14 @@ def test_balance_finds_a_row_without_an_end():
 
 
 def test_the_finding_says_what_the_tables_say(readings):
-    both = pd.concat([readings, readings.assign(split="develop", read_rca=None)])
-    for v in VESSELS:
-        both[v.grade_column] = both[v.grade_column].fillna("mild")
-        both[f"read_{v.lower()}"] = both[f"read_{v.lower()}"].fillna("mild")
+    later = readings.assign(split="second", read_rca=readings["grade_rca"])
     recordings = pd.DataFrame({"expected": ["", "flat lead"], "found": ["", ""]})
     account = pd.DataFrame({"hospital": "h", "input": "ecgs", "row": [1], "status": ["kept"], "reason": [""]})
-    text = finding(grade_agreement(both), grade_agreement(readings), recordings, account)
-    # Per vessel but LM 4 of 6 are right (an unknown became mild twice, once in agreement); LM 6 of 6.
-    assert "today's rules read 75.0% of 24" in text
-    assert "60.0% of 15 grades exactly (fewest: RCA, English, 60.0%)" in text
+    blind = pd.concat([grade_agreement(readings), grade_agreement(later)])
+    text = finding(blind, recordings, account)
+    # Three vessels with 3 of 5 right; in the second set one of them has all 5.
+    assert "the rules read 60.0% of 15 grades exactly (fewest: RCA, English, 60.0%)" in text
+    assert "on another such wording, 73.3% of 15" in text
     assert "at most 20.0% open" in text
     assert "1 of 2 ECG files" in text
     assert "every row of every input is accounted for" in text
