@@ -87,6 +87,7 @@ def groups(tokens: Sequence[Token], text: str, found: Sequence[Event]) -> list[G
                 open_run = False
                 continue
             separate = token.kind == "noncor" or (runs and tokens[runs[-1][-1]].kind == "noncor")
+            separate = separate or (token.kind == "native" and tokens[i - 1].kind in ("colon", "comma"))
             if open_run and not separate:
                 runs[-1].append(i)
             else:
@@ -200,6 +201,10 @@ def _subject(
     if after is not None and _points_forward(event, after, tokens, before):
         after.forward = True
         return after
+    if after is not None and (before is None or before.forward) and event.kind == "degree":
+        if not event.has_noun and [t.kind for t in tokens[event.last + 1 : after.first]] == ["paren"]:
+            after.forward = True  # "mild (LAD)"
+            return after
     if before is not None and not before.bound:
         return before
     next_event = next((e for e in found if e.first > event.last), None)

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from ccta_lib.cohort.text.lexer import Token, tokens
 from ccta_lib.cohort.text.normalise import same_length
+from ccta_lib.cohort.text.spelling import WORD, meant
 
 _DELIMITERS = tuple(re.compile(p) for p in (r"\|", r"\t", r" {2,}|\t", r";", r",", r"/"))
 _RULE = re.compile(r"[-=+_|: ]+")
 _PROSE = re.compile(r"[。;.!?](?=\s|[^\d\s])\s*|[:]\s*(?=[^|]{1,12}\|)")
 _ROW_BREAK = re.compile(r" / (?=[^/\n]{1,60}\|)")
-_ITEM_BREAK = re.compile(r" / (?=- ?[a-z])")
+_ITEM_BREAK = re.compile(r" / (?=- ?[a-z]|(?:plan|impression|conclusion|comment|summary|advice)s?:)")
 _STENOSIS = re.compile(
     r"(?:max(?:imum|imal|\.)? |worst |overall |diameter |luminal |lumen |degree of |grade of |severity of |severity|"
     r"extent of |estimated |%|percent |percentage |coronary |luminal |in-stent |管腔|最大|最重|冠脉|血管|最窄处){0,3} ?"
@@ -38,6 +39,9 @@ _VESSEL = re.compile(r"(?:coronary )?(?:vessels?|arter(?:y|ies)|segments?|locati
                      r"(?:冠脉|冠状动脉)?(?:血管|动脉|部位|分支|节段|名称|位置|血管名称)|冠脉|血管段|项目")  # fmt: skip
 _OTHER = re.compile(r"comments?|remarks?|notes?|image quality|quality|length|reference|hrp|features?|dominance|"
                     r"备注|其他|说明|图像质量|长度|易损特征|特征|no\.?|#|序号|cad-?rads|impression|findings?|description|描述|表现|所见")  # fmt: skip
+_UNIT = re.compile(r"(?<![\d ])(?<!\d ) ?%|^%|[(\[]%[)\]]|\bpercent (?:diameter )?(?:stenosis|narrowing)")
+_UNITLESS = re.compile(r"(?<=[a-z\u4e00-\u9fff:=][ :=])\d{1,3}(?=\s*(?:[,;|/、。)(\[]|\.?$|and |und ))(?![\d ]*%)|"
+                       r"(?<=[\u4e00-\u9fff:=])\d{1,3}(?=[,;|/、。)(])")  # fmt: skip
 _NONE = re.compile(r"(?:none|nil|no|absent|negative|neg\.?|无|没有|未见|阴性|否|\(-\)|-{1,3}|0|nil\.|no\.)")
 _BARE = re.compile(r"([<>≤≥~]? ?)(\d{1,3})((?: ?- ?\d{1,3})?)")
 _GRADED = {"grade", "pct", "occ", "normal", "neg", "negpost", "nonsig", "uneval", "stenosis"}
@@ -100,7 +104,7 @@ def lay_out(text: str) -> Laid:
     while i < len(lines):
         table = _table(plain, lines, i)
         if table is None:
-            writer.copy(text, lines[i][0], lines[i][1])
+            changed = _write_line(plain, text, lines[i], writer) or changed
             if lines[i][2] > lines[i][1]:
                 if "/" in text[lines[i][1] : lines[i][2]]:
                     writer.insert("\n", lines[i][1])
@@ -115,6 +119,19 @@ def lay_out(text: str) -> Laid:
         _write(table, text, writer)
         i += 1 + table.lines
     return Laid("".join(writer.parts), tuple(writer.places)) if changed else Laid(text, None)
+
+
+def _write_line(plain: str, text: str, line: tuple[int, int, int], writer: _Writer) -> bool:
+    """Copy a line; where it says that its numbers are percent ("LM 30, LAD 80 (% stenosis)"), write the signs."""
+    start, end, _ = line
+    done = start
+    if end - start <= 600 and _UNIT.search(plain, start, end) is not None:
+        for match in _UNITLESS.finditer(plain, start, end):
+            writer.copy(text, done, match.end())
+            writer.insert("%", match.end() - 1)
+            done = match.end()
+    writer.copy(text, done, end)
+    return done > start
 
 
 def _lines(plain: str) -> Iterator[tuple[int, int, int]]:
@@ -177,6 +194,7 @@ def _role(cell: str) -> str:
 
 
 def _known(cell: str) -> list[Token]:
+    cell = WORD.sub(lambda m: meant(m[0]), cell)
     return list(tokens(cell)) if len(cell) <= _LONGEST_CELL else []
 
 

@@ -13,7 +13,7 @@ from ccta_lib.schema import Grade
 
 _SHARE = re.compile(
     r"two[- ]thirds|three[- ]quarters|half|third|quarter|半|(?<!\d)(?P<part>[1-4])/(?P<whole>[2-5])$|"
-    r"(?P<han_whole>[三四五])分之(?P<han_part>[一二三四])$"
+    r"(?P<han_whole>[三四五])分之(?P<han_part>[一二三四])$|(?P<tenths>[一二三四五六七八九1-9])成$"
 )
 _CALCIUM = re.compile(r"agatston|calcium|积分")
 _NOUNS_OF_A_DEGREE = {"stenosis", "lesion", "occ"}
@@ -122,7 +122,7 @@ def events(tokens: Sequence[Token], text: str, *, bare: bool) -> list[Event]:
                 first, last = min(negation, i), max(negation, i)
                 add("normal", Degree(Grade.NORMAL, None, confidence), first, last,
                     about_stenosis=kind != "abn")  # fmt: skip
-        elif kind == "neg" and (last := _denied_by_ellipsis(tokens, i)):
+        elif kind in ("neg", "negpost") and (last := _denied_by_ellipsis(tokens, i)):
             add("normal", Degree(Grade.NORMAL, None, 0.8), i, last, about_stenosis=True)
         elif kind in ("neg", "negpost") and _is_lone_denial(tokens, clause, i, text):
             add("normal", Degree(Grade.NORMAL, None, 0.7), i, i, about_stenosis=True)
@@ -158,6 +158,8 @@ def _negation(tokens: Sequence[Token], clause: Sequence[int]) -> list[int | None
         if kind == "neg":
             if not (active is not None and not used):
                 active, used = i, False
+        elif kind == "paren" and active is not None and not used and [t.kind for t in tokens[i + 1 : i + 2]] == ["occ"]:
+            active = None  # "no flow (occluded)"
         elif kind in ("but", "now") or (kind in ("shows", "colon") and used) or (kind in _SUBJECTS and used):
             active = None
         elif kind == "comma" and active is not None:
@@ -253,6 +255,8 @@ def read_percent(text: str) -> tuple[float, float]:
 def _share(found: re.Match[str]) -> float:
     if found["part"]:
         return float(found["part"]) / float(found["whole"])
+    if found["tenths"]:
+        return (int(found["tenths"]) if found["tenths"].isdigit() else han_number(found["tenths"])) / 10
     if found["han_part"]:
         return han_number(found["han_part"]) / han_number(found["han_whole"])
     return _SHARES[found[0].replace("-", " ")]
@@ -348,8 +352,12 @@ def _is_of_stenosis(tokens: Sequence[Token], clause: Sequence[int], i: int, *, b
 
 
 def _names_in_a_row(tokens: Sequence[Token], i: int) -> bool:
-    """Tell whether a degree, a vessel and a comma open "mild LAD, moderate LCX stenosis"."""
+    """Tell whether this is the degree of "mild LAD, moderate LCX stenosis" or of "mild (LAD)"."""
     kinds = [t.kind for t in tokens[i + 1 :] if t.kind != "part"]
+    if i == 0 and "vessel" in kinds and set(kinds) <= {"colon", "vessel", "comma", "and", "paren", "prep"}:
+        return True  # "Mild: LM, LAD"
+    if kinds[:1] == ["paren"] and kinds[1:2] == ["vessel"] and kinds[2:3] in (["paren"], ["comma"], ["and"]):
+        return True
     return kinds[:3] in (["vessel", "comma", "grade"], ["vessel", "and", "grade"]) and kinds[4:5] == ["stenosis"]
 
 
@@ -379,9 +387,13 @@ def _denied_by_ellipsis(tokens: Sequence[Token], i: int) -> int:
     for j in range(i + 1, len(tokens)):
         if tokens[j].kind == "vessel":
             last = j
-        elif tokens[j].kind in ("comma", "but"):
+        elif tokens[j].kind == "but":
             break
-        elif tokens[j].kind not in ("prep", "part", "and"):
+        elif tokens[j].kind == "comma":
+            following = [t.kind for t in tokens[j + 1 : j + 3]]
+            if following[:1] != ["vessel"] or following[1:] not in ([], ["paren"], ["and"], ["comma"]):
+                break
+        elif tokens[j].kind not in ("prep", "part", "and", "paren"):
             return 0
     return last
 

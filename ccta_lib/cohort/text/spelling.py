@@ -20,7 +20,7 @@ _OTHER_WORDS = frozenset(
     " ostially negatives severed severer session coronal vessels".split()
 )
 _SHORTEST = 6
-_WORD = re.compile(rf"(?<![a-zäöüß])[a-z]{{{_SHORTEST},16}}(?![a-zäöüß])")
+WORD = re.compile(rf"(?<![a-zäöüß])[a-z]{{{_SHORTEST},16}}(?![a-zäöüß])")
 
 
 def _without_one(word: str) -> set[str]:
@@ -68,7 +68,7 @@ def _one_slip(a: str, b: str) -> bool:
 
 def corrected(normal: Normal) -> Normal:
     """Return the text with slips of the keys put right; quotes stay as they were written."""
-    slips = [(m.start(), m.end(), word) for m in _WORD.finditer(normal.text) if (word := meant(m[0])) != m[0]]
+    slips = [(m.start(), m.end(), word) for m in WORD.finditer(normal.text) if (word := meant(m[0])) != m[0]]
     if not slips:
         return normal
     offsets = normal.offsets if normal.offsets is not None else range(len(normal.text))

@@ -18,6 +18,7 @@ _IMPRESSION = (
 )
 
 ENTRIES: list[Entry] = [
+    ("colon", None, "", r"\.{2,}|…+"),
     ("stop", None, "", r"[。;!?\n]|\.(?!\d)|(?<=[a-z%)\u4e00-\u9fff])\.(?=\d)"),
     ("comma", None, "", r"[,|]"),
     ("negpost", "sign", "", r"\( ?- ?\)|\[ ?- ?\]"),
@@ -76,14 +77,15 @@ ENTRIES: list[Entry] = [
         None,
         r"(?:not|cannot|can not|could not|can't|couldn't|nicht|"
         r"un-?able to)(?: \w+){0,3}? (?:evaluab\w+|assessab\w+|interpretab\w+|evaluat\w+|"
-        r"assess(?:ed)?|interpret(?:ed)?|graded?|diagnostic|quantif\w+|determined|beurteil\w+)"
-        r"|(?:non|un)-?(?:evaluable|assessable|interpretable|diagnostic)|nondiagnostic|"
+        r"assess(?:ed)?|analy[sz]ed|judged|measured|commented|visuali[sz]ed|interpret(?:ed)?|graded?|diagnostic|quantif\w+|determined|beurteil\w+)"
+        r"|obscur\w+|no (?:comment|opinion|statement|judge?ment|assessment|conclusion)(?: \w+){0,4}? "
+        r"(?:possible|given|made|offered)|(?:non|un)-?(?:evaluable|assessable|interpretable|diagnostic)|nondiagnostic|"
         r"poorly (?:visuali[sz]ed|seen|opacified)"
         r"|not (?:well|adequately|clearly) (?:seen|visuali[sz]ed|opacified|delineated)"
         r"|(?:precludes?|preventing|prevents|precluding|hinders?|"
         r"prohibits?) (?:\w+ ){0,3}?(?:evaluation|assessment|interpretation|quantification|"
         r"grading)",
-        r"(?:无法|不能|难以|未能|不可|不宜)(?:准确|明确|进行|可靠|有效|满意|完整)?(?:评价|评估|判断|判定|观察|显示|诊断|评判|分析|测量)"
+        r"(?:无法|不能|难以|未能|不可|不宜)(?:准确|明确|进行|可靠|有效|满意|完整)?(?:评价|评估|评定|判断|判定|判读|观察|显示|诊断|评判|分析|测量|确定|明确|辨认|分辨|估计|估测|量化)"
         r"|(?:显影|显示|观察|评价|充盈)(?:不佳|欠佳|不良|不清|欠清|不满意|较差|不可靠)|(?:无|未达)诊断(?:价值|意义|要求)",
     ),
     (
@@ -133,7 +135,7 @@ ENTRIES: list[Entry] = [
         r"by (?:about |roughly |nearly |almost |around |approximately )?(?:(?:an? |one[- ])?(?:half|third|quarter)|"
         r"two[- ]thirds|three[- ]quarters)(?! of the (?:prox|mid|dist|vessel length))|(?:one[- ])?half of (?:the|its) "
         r"(?:lum|diam|cross)\w+|(?:two[- ]thirds|three[- ]quarters|(?:one|a) (?:third|quarter)) of (?:the|its) (?:lum|diam|cross)\w+",
-        r"(?<=[窄约达近少小过至到足于])(?:一半|半(?=[,。;])|[三四五]分之[一二三四]|1/2|[12]/3|[134]/[45])(?![段处\d])",
+        r"(?<=[窄约达近少小过至到足于])(?:一半|半(?=[,。;])|[三四五]分之[一二三四]|[一二三四五六七八九1-9]成|1/2|[12]/3|[134]/[45])(?![段处\d])",
     ),
     ("pct", "zero", "", r"(?<=[:=])0(?=[|;,。\n]|\.\s|\.?$)|(?<=[:=] )0(?= ?[|;,。\n]|\.\s|\.?$)"),
     (

@@ -14,7 +14,7 @@ ENTRIES: list[Entry] = [
         r"unremarkable|(?:contrast |it )?(?:fills|filling|opacifies) (?:the )?(?:lumen )?(?:well|normally|completely|"
         r"homogeneously|fully|throughout)|fills the lumen throughout|free[- ]flowing|"
         r"lumen (?:is )?(?:well )?preserved|non-?stenotic|non-?stenosing|"
-        r"unobstructed|un-?diseased|unaffected|non-?stenosed|nil significant|(?:nothing|nil) (?:of note|remarkable|to report)|wide(?:ly)?[- ]open|fully open|fine(?= ?[.,;\n]|$)|spared|uninvolved|uncompromised|"
+        r"unobstructed|un-?diseased|unaffected|non-?stenosed|nil significant|(?:nothing|nil) (?:of note|remarkable|to report)|wide(?:ly)?[- ]open|fully open|(?:fine|free)(?= ?[.,;\n]|$)|spared|uninvolved|uncompromised|"
         r"nothing significant|no significant(?= ?[.,;\n])|unauffällig\w*|stenosefrei|"
         r"disease[- ]free|"
         r"stenosis[- ]free|wnl"
@@ -92,7 +92,7 @@ ENTRIES: list[Entry] = [
     (
         "grade",
         (_MO, _MO),
-        r"moderate(?:ly)?|mod\.?(?=[ -])|intermediate|borderline|mittelgradig\w*|mäßig\w*|"
+        r"moderate(?:ly)?|mod\.?(?=[ -]|[,;)]|$)|intermediate|borderline|mittelgradig\w*|mäßig\w*|"
         r"medium[- ]grade",
         r"中度|中等(?:程度|度)?|中(?=狭窄)|临界",
     ),

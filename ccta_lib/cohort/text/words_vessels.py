@@ -127,7 +127,7 @@ ENTRIES: list[Entry] = [
         r"remaining|residual(?= vess| arter| coron| segm| branch)|remainder|rest(?= of|"
         r" normal| unremark| clear| without| free| patent| is| are)|else(?= |\.|$)|"
         r"others?(?! than)" + END + r"|otherwise|elsewhere|übrige\w*|restliche\w*|sonst\w*",
-        r"其余|其他|其它|另外?(?=[三两二各])|余下|剩余|余(?=[各冠支血所未均部主两三二无管阴正左右皆都通(:,、])",
+        r"其余|其他|其它|另外?(?=[三两二各])|余下|剩余|别的|余(?=[各冠支血所未均部主两三二无管阴正左右皆都通同(:,、])",
     ),
     (
         "three",
