@@ -201,10 +201,10 @@ def _subject(
     if after is not None and _points_forward(event, after, tokens, before):
         after.forward = True
         return after
-    if after is not None and (before is None or before.forward) and event.kind == "degree":
-        if not event.has_noun and [t.kind for t in tokens[event.last + 1 : after.first]] == ["paren"]:
-            after.forward = True  # "mild (LAD)"
-            return after
+    opens = event.kind == "degree" and not event.has_noun and (before is None or before.forward)
+    if after is not None and opens and [t.kind for t in tokens[event.last + 1 : after.first]] == ["paren"]:
+        after.forward = True  # "mild (LAD)"
+        return after
     if before is not None and not before.bound:
         return before
     next_event = next((e for e in found if e.first > event.last), None)

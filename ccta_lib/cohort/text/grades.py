@@ -16,7 +16,10 @@ from ccta_lib.cohort.text.weighing import Finding, GradeReading, consistent, res
 from ccta_lib.errors import ParameterError
 from ccta_lib.schema import Grade, Vessel
 
-_LEFT_DOMINANT = re.compile(r"left[- ](?:coronary )?(?:arter\w+ )?domina|dominance ?[:=]? ?(?:is )?left|左(?:侧)?(?:冠(?:状动脉|脉)?)?优势|优势型? ?[:=] ?左")
+_LEFT_DOMINANT = re.compile(
+    r"left[- ](?:coronary )?(?:arter\w+ )?domina|dominance ?[:=]? ?(?:is )?left|"
+    r"左(?:侧)?(?:冠(?:状动脉|脉)?)?优势|优势型? ?[:=] ?左"
+)
 _POSTERIOR = re.compile(r"pda|pl[vb]|postero|posterior|后降支|后室间支|左(?:心)?室后支|后外?侧支")
 _CATEGORY = re.compile(r"(?<![.\d])([0-5][ab]?|n)$")
 

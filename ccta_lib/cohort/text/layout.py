@@ -37,8 +37,9 @@ _PLAQUE = re.compile(
 )
 _VESSEL = re.compile(r"(?:coronary )?(?:vessels?|arter(?:y|ies)|segments?|location|site|branch|name)|"
                      r"(?:冠脉|冠状动脉)?(?:血管|动脉|部位|分支|节段|名称|位置|血管名称)|冠脉|血管段|项目")  # fmt: skip
-_OTHER = re.compile(r"comments?|remarks?|notes?|image quality|quality|length|reference|hrp|features?|dominance|"
-                    r"备注|其他|说明|图像质量|长度|易损特征|特征|no\.?|#|序号|cad-?rads|impression|findings?|description|描述|表现|所见")  # fmt: skip
+_OTHER = re.compile(r"comments?|remarks?|notes?|(?:image )?quality|length|reference|hrp|features?|dominance|no\.?|#|"
+                    r"cad-?rads|impression|findings?|description|"
+                    r"备注|其他|说明|图像质量|长度|易损特征|特征|序号|描述|表现|所见")  # fmt: skip
 _UNIT = re.compile(r"(?<![\d ])(?<!\d ) ?%|^%|[(\[]%[)\]]|\bpercent (?:diameter )?(?:stenosis|narrowing)")
 _UNITLESS = re.compile(r"(?<=[a-z\u4e00-\u9fff:=][ :=])\d{1,3}(?=\s*(?:[,;|/、。)(\[]|\.?$|and |und ))(?![\d ]*%)|"
                        r"(?<=[\u4e00-\u9fff:=])\d{1,3}(?=[,;|/、。)(])")  # fmt: skip
@@ -200,7 +201,9 @@ def _known(cell: str) -> list[Token]:
 
 def _is_name(cell: str) -> bool:
     kinds = [t.kind for t in _known(cell)]
-    return "vessel" in kinds and set(kinds) <= {"vessel", "paren", "and", "part"} and len(cell) <= _LONGEST_CELL
+    return (
+        "vessel" in kinds and set(kinds) <= {"vessel", "paren", "and", "part"} and len(cell) <= _LONGEST_CELL
+    )
 
 
 def _table(plain: str, lines: Sequence[tuple[int, int, int]], at: int) -> _Table | None:

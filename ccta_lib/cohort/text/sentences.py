@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from ccta_lib.cohort.text.lexer import Token, tokens
 from ccta_lib.cohort.text.normalise import Normal
-from ccta_lib.cohort.text.phrases import read_percent
+from ccta_lib.cohort.text.numbers import read_percent
 from ccta_lib.cohort.text.words import NUMBER
 
 _KEPT_OF_OTHER_TIMES = {"vessel", "number", "comma", "colon", "part", "left", "but"}
 _DEGREES_OF_A_LEGEND = 3
 _DEGREES = {"pct", "grade", "occ", "stenosis"}
-_TITLE = {"coronary", "all", "stenosis", "lesion", "lumen", "part", "ath", "bound", "colon", "approx", "and", "paren", "sig",
-          "cadrads", "anat", "shows"}  # fmt: skip
+_TITLE = {"coronary", "all", "stenosis", "lesion", "lumen", "part", "ath", "bound", "colon", "approx", "and",
+          "paren", "sig", "cadrads", "anat", "shows"}  # fmt: skip
 _NAMES = {"vessel", "left", "three", "number"}
 _SAID = {"pct", "grade", "occ", "neg", "negpost", "normal", "nonsig", "bound", "uneval"}
 _LONGEST = 250  # tokens
@@ -51,7 +51,9 @@ def sentences(normal: Normal) -> Iterator[Sentence]:
     current: list[Token] = []
     new_line, inline, head_end = True, False, 0
     known = list(tokens(text))
-    last_head = max((t.start for t in known if t.kind == "head" and t.value in ("findings", "impression")), default=-1)
+    last_head = max(
+        (t.start for t in known if t.kind == "head" and t.value in ("findings", "impression")), default=-1
+    )
     for token in (*known, Token("stop", None, len(text), len(text))):
         kind = token.kind
         if kind != "stop" and len(current) >= _LONGEST:  # no sentence is; keeps the work bounded
@@ -111,7 +113,7 @@ def _is_legend(sentence: list[Token]) -> bool:
 
 
 def without_title(sentence: list[Token]) -> list[Token]:
-    """Drop a title such as "Coronary stenosis:" or 各段狭窄率如下: before the first vessel; it denies or grades nothing."""
+    """Drop a title such as "Coronary stenosis:" or 各段狭窄率如下: before the first vessel; it grades nothing."""
     for i, token in enumerate(sentence):
         if token.kind not in _TITLE:
             return sentence

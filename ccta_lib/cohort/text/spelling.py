@@ -7,18 +7,18 @@ from functools import lru_cache
 
 from ccta_lib.cohort.text.normalise import Normal
 
-_WORDS = (
-    "anterior arteries artery atherosclerotic calcified circumflex coronary descending diagonal disease distal "
-    "intermediate irregularities lesion lesions luminal marginal minimal moderate narrowed narrowing negative normal "
-    "obstruction obstructive obstructed occluded occlusion ostial otherwise percent plaque posterior proximal "
-    "remaining respectively restenosis severe significant stenoses stenosis stenotic subtotal unremarkable vessels"
-).split()
-# English words that are one letter from another and mean what they say.
-_OTHER_WORDS = frozenset(
-    "abnormal several lesions vessel posteriorly minimally normally formal marginally plaques distally ostia diseases diseased "
-    "excluded occlude occludes occlusions percents coronaries exterior interior minimum maximal lumina obstruct obstructs"
-    " ostially negatives severed severer session coronal vessels".split()
-)
+_WORDS = re.findall(r"\w+", """
+    anterior arteries artery atherosclerotic calcified circumflex coronary descending diagonal disease distal
+    intermediate irregularities lesion lesions luminal marginal minimal moderate narrowed narrowing negative normal
+    obstruction obstructive obstructed occluded occlusion ostial otherwise percent plaque posterior proximal remaining
+    respectively restenosis severe significant stenoses stenosis stenotic subtotal unremarkable vessels
+""")  # fmt: skip
+# Words that are one letter from another and mean what they say.
+_OTHER_WORDS = frozenset(re.findall(r"\w+", """
+    abnormal coronal coronaries diseased diseases distally excluded exterior formal interior lumina marginally maximal
+    minimally minimum negatives normally obstruct obstructs occlude occludes occlusions ostially percents plaques
+    posteriorly session several severed severer vessel
+"""))  # fmt: skip
 _SHORTEST = 6
 WORD = re.compile(rf"(?<![a-zäöüß])[a-z]{{{_SHORTEST},16}}(?![a-zäöüß])")
 

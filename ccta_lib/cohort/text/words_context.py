@@ -33,7 +33,8 @@ ENTRIES: list[Entry] = [
         "head",
         "background",
         rf"(?:{_BACKGROUND}) ?(?::|\](?: ?:)?|(?=\n))",
-        r"(?:临床诊断|临床资料|临床病史|简要病史|病史摘要|病史|主诉|既往史|检查方法|扫描方法|检查技术|扫描技术|扫描参数|检查目的|检查原因|对比资料|对比|"
+        r"(?:临床诊断|临床资料|临床病史|简要病史|病史摘要|病史|主诉|既往史|检查方法|扫描方法|检查技术|"
+        r"扫描技术|扫描参数|检查目的|检查原因|对比资料|对比|"
         r"前片) ?(?::|\](?: ?:)?)",
     ),
     ("head", "skip1", rf"(?:{_ONE_SENTENCE}) ?:", r"(?:建议|推荐) ?:"),
@@ -48,7 +49,8 @@ ENTRIES: list[Entry] = [
         "head",
         "findings",
         rf"(?:{_FINDINGS}) ?(?::|\](?: ?:)?|(?=\n))",
-        r"(?:影像(?:学)?(?:所见|表现|描述)|检查(?:所见|描述|结果)|ct(?:所见|表现)|所见|描述|表现) ?(?::|\](?: ?:)?)",
+        r"(?:影像(?:学)?(?:所见|表现|描述)|检查(?:所见|描述|结果)|ct(?:所见|表现)|所见|描述|表现) ?(?::|"
+        r"\](?: ?:)?)",
     ),
     (
         "cadrads",
@@ -58,7 +60,8 @@ ENTRIES: list[Entry] = [
         r"-)? ?(?:[0-5][ab]?|n)(?![a-z\d%])",
         "",
     ),
-    ("skip", None, "", rf"{NUM}(?:{PCT})? ?(?:→|⇒|-+>|=+>)"),
+    ("skip", None, "", rf"{NUM}(?:{PCT})? ?(?:\([^()\n]{{2,14}}\) ?)?(?:→|⇒|-+>|=+>)"),
+    ("shows", None, "", r"-+>|→|⇒"),
     # ---- words that contain a negation but are none
     (
         "unsure",
@@ -70,23 +73,28 @@ ENTRIES: list[Entry] = [
         r"|not (?:entirely )?excluded|nicht (?:sicher )?(?:auszuschlie\w+|ausgeschlossen)|"
         r"(?:r/o|"
         r"rule out|exclude)" + END,
-        r"(?:不|不能|无法|难以|未能|未)(?:完全)?(?:除外|排除)|待(?:排|除外|定|查)|(?:以)?除外(?=[轻中重闭狭严])",
+        r"(?:不|不能|无法|难以|未能|未)(?:完全)?(?:除外|排除)|待(?:排|除外|定|查)|"
+        r"(?:以)?除外(?=[轻中重闭狭严])",
     ),
     (
         "uneval",
         None,
         r"(?:not|cannot|can not|could not|can't|couldn't|nicht|"
         r"un-?able to)(?: \w+){0,3}? (?:evaluab\w+|assessab\w+|interpretab\w+|evaluat\w+|"
-        r"assess(?:ed)?|analy[sz]ed|judged|measured|commented|visuali[sz]ed|interpret(?:ed)?|graded?|diagnostic|quantif\w+|determined|beurteil\w+)"
+        r"assess(?:ed)?|analy[sz]ed|judged|measured|commented|visuali[sz]ed|interpret(?:ed)?|graded?|"
+        r"diagnostic|quantif\w+|determined|beurteil\w+)"
         r"|obscur\w+|no (?:comment|opinion|statement|judge?ment|assessment|conclusion)(?: \w+){0,4}? "
-        r"(?:possible|given|made|offered)|(?:non|un)-?(?:evaluable|assessable|interpretable|diagnostic)|nondiagnostic|"
+        r"(?:possible|given|made|offered)|(?:non|un)-?(?:evaluable|assessable|interpretable|diagnostic)|"
+        r"nondiagnostic|"
         r"poorly (?:visuali[sz]ed|seen|opacified)"
         r"|not (?:well|adequately|clearly) (?:seen|visuali[sz]ed|opacified|delineated)"
         r"|(?:precludes?|preventing|prevents|precluding|hinders?|"
         r"prohibits?) (?:\w+ ){0,3}?(?:evaluation|assessment|interpretation|quantification|"
         r"grading)",
-        r"(?:无法|不能|难以|未能|不可|不宜)(?:准确|明确|进行|可靠|有效|满意|完整)?(?:评价|评估|评定|判断|判定|判读|观察|显示|诊断|评判|分析|测量|确定|明确|辨认|分辨|估计|估测|量化)"
-        r"|(?:显影|显示|观察|评价|充盈)(?:不佳|欠佳|不良|不清|欠清|不满意|较差|不可靠)|(?:无|未达)诊断(?:价值|意义|要求)",
+        r"(?:无法|不能|难以|未能|不可|不宜)(?:准确|明确|进行|可靠|有效|满意|完整)?(?:评价|评估|评定|判断|"
+        r"判定|判读|观察|显示|诊断|评判|分析|测量|确定|明确|辨认|分辨|估计|估测|量化)"
+        r"|(?:显影|显示|观察|评价|充盈)(?:不佳|欠佳|不良|不清|欠清|不满意|较差|不可靠)|(?:无|"
+        r"未达)诊断(?:价值|意义|要求)",
     ),
     (
         "bound",
@@ -132,10 +140,14 @@ ENTRIES: list[Entry] = [
     (
         "pct",
         "share",
-        r"by (?:about |roughly |nearly |almost |around |approximately )?(?:(?:an? |one[- ])?(?:half|third|quarter)|"
-        r"two[- ]thirds|three[- ]quarters)(?! of the (?:prox|mid|dist|vessel length))|(?:one[- ])?half of (?:the|its) "
-        r"(?:lum|diam|cross)\w+|(?:two[- ]thirds|three[- ]quarters|(?:one|a) (?:third|quarter)) of (?:the|its) (?:lum|diam|cross)\w+",
-        r"(?<=[窄约达近少小过至到足于])(?:一半|半(?=[,。;])|[三四五]分之[一二三四]|[一二三四五六七八九1-9]成|1/2|[12]/3|[134]/[45])(?![段处\d])",
+        r"by (?:about |roughly |nearly |almost |around |approximately )?(?:(?:an? |one[- ])?(?:half|third|"
+        r"quarter)|"
+        r"two[- ]thirds|three[- ]quarters)(?! of the (?:prox|mid|dist|vessel length))|(?:one[- ])?half of "
+        r"(?:the|its) "
+        r"(?:lum|diam|cross)\w+|(?:two[- ]thirds|three[- ]quarters|(?:one|a) (?:third|quarter)) of (?:the|"
+        r"its) (?:lum|diam|cross)\w+",
+        r"(?<=[窄约达近少小过至到足于])(?:一半|半(?=[,。;])|[三四五]分之[一二三四]|"
+        r"[一二三四五六七八九1-9]成|1/2|[12]/3|[134]/[45])(?![段处\d])",
     ),
     ("pct", "zero", "", r"(?<=[:=])0(?=[|;,。\n]|\.\s|\.?$)|(?<=[:=] )0(?= ?[|;,。\n]|\.\s|\.?$)"),
     (
@@ -165,7 +177,8 @@ ENTRIES: list[Entry] = [
         r"(?: the| a| last| his| her)?(?: (?:prior|previous|last|earlier|"
         r"vor\w*))?(?: (?:exam\w*|"
         r"study|ccta|cta|ct|scan|angiogra\w+|report))?",
-        r"(?:与|和|同|对比|对照|比较)[^,。;\n]{0,22}?(?:比较|相比|对比|对照|相仿|片|检查)(?!.{0,3}[示见])|较(?:前片|前次|前|"
+        r"(?:与|和|同|对比|对照|比较)[^,。;\n]{0,22}?(?:比较|相比|对比|对照|相仿|片|检查)(?!.{0,3}[示见])|"
+        r"较(?:前片|前次|前|"
         r"上次|旧片|"
         r"既往)(?:相仿|相似|比较)?",
     ),
@@ -192,7 +205,8 @@ ENTRIES: list[Entry] = [
         r"(?<!ranging )(?<!ranges )(?<!range )(?<!varying )from(?= (?:about |approximately |an? )?"
         r"(?:\d{1,3} ?(?:%|per ?cent|to)|mild|moderate|severe|minimal|normal))"
         r"|voruntersuchung|vorbefund\w*|zuvor|vormals",
-        r"既往|曾|原为|原先|原有|原(?=[轻中重狭]|约?\d)|[由从](?:原来?)?的?(?=约?\d{1,3} ?%|[轻中重]度|轻微|正常)|上次|前次|前片(?:示|提示|显示)?|旧片|外院|术前|(?:19|"
+        r"既往|曾|原为|原先|原有|原(?=[轻中重狭]|约?\d)|[由从](?:原来?)?的?(?=约?\d{1,3} ?%|[轻中重]度|"
+        r"轻微|正常)|上次|前次|前片(?:示|提示|显示)?|旧片|外院|术前|(?:19|"
         r"20)\d\d ?[年./-][^,。;\n]{0,24}?(?:提示|显示|示|报告|见)",
     ),
     (
@@ -202,8 +216,10 @@ ENTRIES: list[Entry] = [
         r"(?:has |"
         r"have )?(?:progressed|increased|decreased|regressed|improved|"
         r"worsened)? ?to(?= ?(?:about |"
-        r"approximately )?(?:an? )?(?:\d|mild|moder|sever|occl|complete|total|subtotal|near|chronic|minimal|normal|high-grade|critical))|jetzt|aktuell|derzeit|nunmehr",
-        r"现|本次|目前|此次|今(?=[示为见])|(?:进展|加重|增加|发展|减轻|缓解|演变|变化|好转|转变|恶化|改善|下降|上升|[变转降升增减改])(?:为|至|到|成)",
+        r"approximately )?(?:an? )?(?:\d|mild|moder|sever|occl|complete|total|subtotal|near|chronic|"
+        r"minimal|normal|high-grade|critical))|jetzt|aktuell|derzeit|nunmehr",
+        r"现|本次|目前|此次|今(?=[示为见])|(?:进展|加重|增加|发展|减轻|缓解|演变|变化|好转|转变|恶化|改善|"
+        r"下降|上升|[变转降升增减改])(?:为|至|到|成)",
     ),
     (
         "advice",
@@ -222,8 +238,12 @@ ENTRIES: list[Entry] = [
         None,
         r"(?:myocardial |muscle |muscular )?bridg\w+|intramyocardial|intramural|tunnel\w+|"
         r"systol\w+|"
-        r"(?:covered|overlain|surrounded|encased|buried|dips?|dipping|deep|embedded|runs|running)(?: \w+){0,2}? (?:by|into|in|to|within|through)(?: the)? (?:myocardium|heart muscle)|milking|muskelbrücke\w*",
-        r"(?:走行)?于?心肌内(?:走行)?|(?:走行于|埋于|穿行于?|陷入|嵌入|潜入|被|由)(?:浅层|表浅|局部)?心肌(?:纤维|组织)?(?:所)?(?:覆盖|包绕|包埋|包裹)?|心肌(?:纤维)?(?:覆盖|包绕|包埋|包裹)|心肌桥|肌桥|壁冠状动脉|壁冠|收缩期",
+        r"(?:covered|overlain|surrounded|encased|buried|dips?|dipping|deep|embedded|runs|running)(?: "
+        r"\w+){0,2}? (?:by|into|in|to|within|through)(?: the)? (?:myocardium|heart muscle)|milking|"
+        r"muskelbrücke\w*",
+        r"(?:走行)?于?心肌内(?:走行)?|(?:走行于|埋于|穿行于?|陷入|嵌入|潜入|被|由)(?:浅层|表浅|"
+        r"局部)?心肌(?:纤维|组织)?(?:所)?(?:覆盖|包绕|包埋|包裹)?|心肌(?:纤维)?(?:覆盖|包绕|包埋|包裹)|"
+        r"心肌桥|肌桥|壁冠状动脉|壁冠|收缩期",
     ),
     (
         "other",
@@ -234,7 +254,9 @@ ENTRIES: list[Entry] = [
         r"ffr(?:ct)?|"
         r"dose|probabilit\w+|plaque (?:burden|volume)|hematocrit|saturation|spo2|heart rate|"
         r"risk"
-        r"|(?:calcium|agatston|cac)[ -]?(?:score|scoring|burden|volume)?|calcification[ -](?:score|scoring|burden|volume)",
-        r"射血分数|百分位|期相|时相|相位|r-r间期|ffr|剂量|概率|斑块负荷|血氧|心率|心动周期|风险|钙化积分|积分",
+        r"|(?:calcium|agatston|cac)[ -]?(?:score|scoring|burden|volume)?|calcification[ -](?:score|scoring|"
+        r"burden|volume)",
+        r"射血分数|百分位|期相|时相|相位|r-r间期|ffr|剂量|概率|斑块负荷|血氧|心率|心动周期|风险|钙化积分|"
+        r"积分",
     ),
 ]

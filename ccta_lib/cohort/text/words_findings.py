@@ -11,10 +11,13 @@ ENTRIES: list[Entry] = [
     (
         "normal",
         0.9,
-        r"unremarkable|(?:contrast |it )?(?:fills|filling|opacifies) (?:the )?(?:lumen )?(?:well|normally|completely|"
+        r"unremarkable|(?:contrast |it )?(?:fills|filling|opacifies) (?:the )?(?:lumen )?(?:well|normally|"
+        r"completely|"
         r"homogeneously|fully|throughout)|fills the lumen throughout|free[- ]flowing|"
         r"lumen (?:is )?(?:well )?preserved|non-?stenotic|non-?stenosing|"
-        r"unobstructed|un-?diseased|unaffected|non-?stenosed|nil significant|(?:nothing|nil) (?:of note|remarkable|to report)|wide(?:ly)?[- ]open|fully open|(?:fine|free)(?= ?[.,;\n]|$)|spared|uninvolved|uncompromised|"
+        r"unobstructed|un-?diseased|unaffected|non-?stenosed|nil significant|(?:nothing|nil) (?:of note|"
+        r"remarkable|to report)|wide(?:ly)?[- ]open|fully open|(?:fine|free)(?= ?[.,;\n]|$)|spared|"
+        r"uninvolved|uncompromised|"
         r"nothing significant|no significant(?= ?[.,;\n])|unauffällig\w*|stenosefrei|"
         r"disease[- ]free|"
         r"stenosis[- ]free|wnl"
@@ -22,7 +25,9 @@ ENTRIES: list[Entry] = [
         + "|nad"
         + END
         + r"|within normal limits|o\. ?b\.(?= |,|;|$|\n)|regelrecht\w*",
-        r"(?:未见|未发现|无|未显示|未见有)(?:明显|明确|显著|确切|确切的)?(?:的)?异常(?:改变|征象|表现|密度)?|(?:没有|无|未见)(?:明显)?(?:问题|特殊|殊)|(?:管腔|显影|充盈)(?:情况)?(?:尚|均|皆)?可(?=[,。;\n]|$)|未受(?:影响|累|侵犯)",
+        r"(?:未见|未发现|无|未显示|未见有)(?:明显|明确|显著|确切|确切的)?(?:的)?异常(?:改变|征象|表现|"
+        r"密度)?|(?:没有|无|未见)(?:明显)?(?:问题|特殊|殊)|(?:管腔|显影|充盈)(?:情况)?(?:尚|均|"
+        r"皆)?可(?=[,。;\n]|$)|未受(?:影响|累|侵犯)",
     ),
     (
         "anat",
@@ -120,7 +125,8 @@ ENTRIES: list[Entry] = [
         r"totally)|(?:complete|total) (?:obstruction|blockage)|(?:total(?:ly)? |"
         r"chronic(?:ally)? (?:total(?:ly)? )?|complete(?:ly)? )?occlu(?:ded|sions?|"
         r"des)|cto" + END + r"|verschlu\w+|verschlossen",
-        r"(?:未见|无)(?:明显|明确)?(?:造影剂|对比剂)(?:充盈(?!缺损)|通过|显影)|(?:慢性)?(?:完全)?(?:性)?(?:闭塞|截断|堵塞|阻塞(?!性)|梗阻(?!性)|中断)(?:病变)?|cto",
+        r"(?:未见|无)(?:明显|明确)?(?:造影剂|对比剂)(?:充盈(?!缺损)|通过|显影)|"
+        r"(?:慢性)?(?:完全)?(?:性)?(?:闭塞|截断|堵塞|阻塞(?!性)|梗阻(?!性)|中断)(?:病变)?|cto",
     ),
     (
         "skip",
@@ -205,12 +211,19 @@ ENTRIES: list[Entry] = [
         "neg",
         None,
         r"(?:no|not|without|w/o|neither|free (?:of|from)|absence of|negative for|nil|nothing|"
-        r"exclusion of|never|absent(?= (?:coronary|plaque|stenos|athero|narrow|significant))|none of|neither of|kein\w*|"
+        r"exclusion of|never|absent(?= (?:coronary|plaque|stenos|athero|narrow|significant))|none of|"
+        r"neither of|kein\w*|"
         r"ohne|nicht|frei von)" + END,
-        r"未见(?:到|有|及)?|未(?:发现|显示|检出|探及|及|引起|造成|导致|致|累及|出现|形成|提示)|无|没有|不伴(?:有)?|不存在|未",
+        r"未见(?:到|有|及)?|未(?:发现|显示|检出|探及|及|引起|造成|导致|致|累及|出现|形成|提示)|无|没有|"
+        r"不伴(?:有)?|不存在|未",
     ),
-    ("respectively", None, r"respectively|correspondingly|in (?:that|this|the same|the above) order|in turn|jeweils|resp\.?" + END,
-        r"分别|依次|顺次|依序|按顺序|对应"),
+    (
+        "respectively",
+        None,
+        r"respectively|correspondingly|in (?:that|this|the same|the above) order|in turn|jeweils|resp\.?"
+        + END,
+        r"分别|依次|顺次|依序|按顺序|对应",
+    ),
     ("colon", None, "", r":|="),
     (
         "and",
@@ -242,6 +255,7 @@ ENTRIES: list[Entry] = [
         + r"|dist(?:al\w*|\.)?|prox\.?|osti(?:al|um)|segments?|branch(?:es)?|portion|third|"
         r"bifurcation|"
         r"junction|both",
-        r"[近中远](?:侧|端)?(?:1/3|三分之一)(?:段|处)?|近中段|中远段|近段|中段|远段|近端|远端|中部|开口|口部|起始(?:部|段)?|末端|末段|分叉(?:部|处)?|全程|主干|分支",
+        r"[近中远](?:侧|端)?(?:1/3|三分之一)(?:段|处)?|近中段|中远段|近段|中段|远段|近端|远端|中部|开口|"
+        r"口部|起始(?:部|段)?|末端|末段|分叉(?:部|处)?|全程|主干|分支",
     ),
 ]

@@ -42,7 +42,8 @@ ENTRIES: list[Entry] = [
     (
         "vessel",
         (LM,),
-        rf"left main(?: coronary)?(?: artery| stem| trunk| branch)?|left coronary main|"
+        rf"left main(?: coronary)?(?: artery| stem| trunk| branch)?|left coronary main|trunk of the left "
+        rf"coronary(?: artery)?|"
         rf"main left coronary(?: artery)?|left (?:coronary )?trunk|(?:lmca|lms|lmt|lm){END}|"
         rf"main stem|"
         rf"(?:linker? )?hauptstamm(?=stenos|verschl|{END})",
@@ -73,7 +74,8 @@ ENTRIES: list[Entry] = [
         rf"|ramus ventricularis dexter|ramus (?:interventricularis posterior|"
         rf"posterolateralis dexter|"
         rf"marginalis dexter)|rivp{END}|rmd{END}|rvd{END}|conus branch|am[12]{END}",
-        r"右冠(?:状动脉|脉)?(?:主干)?(?:动脉)?|右侧?后降支|后降支|后室间支|左(?:心)?室后支|后外?侧支|锐缘支|右(?:心)?室支|右缘支|圆锥支|"
+        r"右冠(?:状动脉|脉)?(?:主干)?(?:动脉)?|右侧?后降支|后降支|后室间支|左(?:心)?室后支|后外?侧支|"
+        r"锐缘支|右(?:心)?室支|右缘支|圆锥支|"
         r"窦房结支|房室结支",
     ),
     (
@@ -88,7 +90,8 @@ ENTRIES: list[Entry] = [
         rf"e)?(?: branch(?:es)?| artery)?s?(?:[ _#-]?[1-4](?![\d%.]))?|"
         rf"diag\.? ?[1-4]?(?![\d%a-z])|"
         rf"(?:d|dg|rd|di)-?[1-4](?![\da-z%])|rdg?{END}|septal (?:perforators?|branch(?:es)?)",
-        r"(?:左冠(?:状动脉|脉)?)?左?前降支|前室间支|(?:第[一二三1-3])?(?:高位)?对角支(?:[1-4](?![\d%.]))?|前?间隔支",
+        r"(?:左冠(?:状动脉|脉)?)?左?前降支|前室间支|(?:第[一二三1-3])?(?:高位)?对角支(?:[1-4](?![\d%.]))?|"
+        r"前?间隔支",
     ),
     (
         "vessel",
@@ -104,7 +107,8 @@ ENTRIES: list[Entry] = [
         rf"|ramus(?: intermedius| intermediate| intermedia)?(?: branch| artery)?{END}|"
         rf"intermedi(?:us|"
         rf"ate|ary)(?: ramus| branch| artery| coronary artery)|intermedius{END}|ri{END}",
-        r"(?:左冠(?:状动脉|脉)?)?左?回旋支|左旋支|旋支|(?:第[一二三1-3])?钝缘支(?:[1-4](?![\d%.]))?|左?边缘支|左缘支|"
+        r"(?:左冠(?:状动脉|脉)?)?左?回旋支|左旋支|旋支|(?:第[一二三1-3])?钝缘支(?:[1-4](?![\d%.]))?|"
+        r"左?边缘支|左缘支|"
         r"中间(?:支|动脉)",
     ),
     (
@@ -127,7 +131,8 @@ ENTRIES: list[Entry] = [
         r"remaining|residual(?= vess| arter| coron| segm| branch)|remainder|rest(?= of|"
         r" normal| unremark| clear| without| free| patent| is| are)|else(?= |\.|$)|"
         r"others?(?! than)" + END + r"|otherwise|elsewhere|übrige\w*|restliche\w*|sonst\w*",
-        r"其余|其他|其它|另外?(?=[三两二各])|余下|剩余|别的|余(?=[各冠支血所未均部主两三二无管阴正左右皆都通同(:,、])",
+        r"其余|其他|其它|另外?(?=[三两二各])|余下|剩余|别的|"
+        r"余(?=[各冠支血所未均部主两三二无管阴正左右皆都通同(:,、])",
     ),
     (
         "three",
@@ -135,7 +140,7 @@ ENTRIES: list[Entry] = [
         r"(?:all |the |both )?(?:three|3)(?: main| major| epicardial|"
         r" coronary){0,3} (?:vessels|"
         r"arteries|branches)",
-        r"三(?:支|大|根|条)(?:主要|主)?(?:冠状动脉|冠脉|血管|主干|分支|支|动脉)|三支(?=[均皆都])",
+        r"三(?:支|大|根|条)(?:主要|主)?(?:冠状动脉|冠脉|血管|主干|分支|支|动脉)|三支(?=[均皆都及和])",
     ),
     (
         "all",
@@ -147,16 +152,19 @@ ENTRIES: list[Entry] = [
         r"system)(?: (?:arteries|tree|system|segments|branches))?|all (?:four|4)|"
         r"throughout(?! the (?:prox|mid|dist|lad|rca|lcx|left|right|vessel|artery))|"
         r"alle (?:koronar\w*|gefäße)",
-        r"(?:左、?右|双侧|两侧|左右侧?)冠(?:状动脉|脉)(?:各支|主干|及.{0,6}分支)?|四支(?:冠状动脉|冠脉|血管|主干)?|各支(?:冠状动脉|冠脉|"
+        r"(?:左、?右|双侧|两侧|左右侧?)冠(?:状动脉|脉)(?:各支|主干|及.{0,6}分支)?|四支(?:冠状动脉|冠脉|"
+        r"血管|主干)?|各支(?:冠状动脉|冠脉|"
         r"血管|主干)?|"
-        r"冠(?:状动脉|脉)各(?:主|主要)?(?:支|分支|节段)|冠(?:状动脉|脉)主干及.{0,6}分支|(?:所有|全部|各)(?:冠状动脉|冠脉|血管|节段|"
+        r"冠(?:状动脉|脉)各(?:主|主要)?(?:支|分支|节段)|冠(?:状动脉|脉)主干及.{0,6}分支|(?:所有|全部|"
+        r"各)(?:冠状动脉|冠脉|血管|节段|"
         r"主要分支|分支)|"
         r"冠(?:状动脉|脉)(?:系统|树)",
     ),
     (
         "left",
         (LM, LAD, LCX),
-        rf"left coronary(?: artery)?(?: system| tree)?|left(?:[- ]sided)? (?:system|coronaries|circulation|tree)|lca{END}|linke (?:koronararterie|"
+        rf"left coronary(?: artery)?(?: system| tree)?|left(?:[- ]sided)? (?:system|coronaries|circulation|"
+        rf"tree)|lca{END}|linke (?:koronararterie|"
         rf"kranzarterie)",
         r"左冠(?:状动脉|脉)?(?:系统|各支)?",
     ),
@@ -170,7 +178,8 @@ ENTRIES: list[Entry] = [
         r"coronary (?:tree|system|vessels|circulation|angiogra\w+)|coronary(?= stenos| narrow|"
         r" lumin|"
         r" lesion| obstruc)",
-        r"冠(?:状动脉|脉)(?:cta|ct血管(?:造影|成像)|ct(?:成像|造影|检查)|ct|血管(?:造影|成像)?|成像|造影)?(?:检查)?(?:主干)?",
+        r"冠(?:状动脉|脉)(?:cta|ct血管(?:造影|成像)|ct(?:成像|造影|检查)|ct|血管(?:造影|成像)?|成像|"
+        r"造影)?(?:检查)?(?:主干)?",
     ),
     (
         "ath",
@@ -192,7 +201,8 @@ ENTRIES: list[Entry] = [
         r"coronary sinus|image quality|study quality|extracardiac|noncardiac|non-cardiac|"
         r"vertebra\w*|"
         r"adrenal\w*|kidneys?|breast)",
-        r"主动脉|二尖瓣|三尖瓣|瓣膜|瓣叶|心包|双肺|肺|胸膜|左(?:心)?室|右(?:心)?室|心室|心房|左心耳|左房|右房|心脏|心影|心肌|各房室|房室|肝|"
+        r"主动脉|二尖瓣|三尖瓣|瓣膜|瓣叶|心包|双肺|肺|胸膜|左(?:心)?室|右(?:心)?室|心室|心房|左心耳|左房|"
+        r"右房|心脏|心影|心肌|各房室|房室|肝|"
         r"颈动脉|肾动脉|胸|"
         r"纵隔|淋巴结|肋|椎|图像质量|食管|锁骨下|肾上腺|甲状腺|间隔(?!支)",
     ),

@@ -34,7 +34,7 @@ def lines(name: str) -> Iterator[tuple[str, str]]:
     for line in (HERE / name).read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             expected, text = line.split("\t")
-            yield expected, text.replace("\\n", "\n")
+            yield expected, text.replace("\\n", "\n").replace("\\t", "\t")
 
 
 def pattern(readings: dict[Vessel, GradeReading]) -> str:
