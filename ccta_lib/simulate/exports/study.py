@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from ccta_lib.cohort.ecg import read_ecg
 from ccta_lib.cohort.exports import BuildSettings, LinkageRules
 from ccta_lib.cohort.flow import COLUMNS
-from ccta_lib.errors import WaveformError
 from ccta_lib.simulate.exports.clinical_text import told_set
 from ccta_lib.simulate.exports.comparison import (
     build_hospital,
@@ -43,8 +40,6 @@ class ExportsStudy:
         flow.csv of all builds; the first hospital is internal, the second external.
     cohort : DataFrame
         The cohort tables, one under the other.
-    reading : DataFrame
-        form, files, seconds: every file read once by `read_ecg`, on one core of this machine.
     """
 
     recordings: pd.DataFrame
@@ -52,7 +47,6 @@ class ExportsStudy:
     account: pd.DataFrame
     flow: pd.DataFrame
     cohort: pd.DataFrame
-    reading: pd.DataFrame
 
 
 def exports_study(
@@ -86,22 +80,7 @@ def exports_study(
             parts["flow"].append(pd.read_csv(out / "flow.csv", keep_default_na=False)[COLUMNS])
             parts["cohort"].append(pd.read_parquet(cohort))
         tables = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
-        return ExportsStudy(**tables, reading=_reading(exports, tables["recordings"]))
-
-
-def _reading(exports: Path, recordings: pd.DataFrame) -> pd.DataFrame:
-    """Read every file once and say how long each form took."""
-    rows = []
-    for form, part in recordings.groupby("form", sort=False):
-        paths = [exports / h / "ecgs" / p for h, p in zip(part["hospital"], part["path"], strict=True)]
-        start = time.perf_counter()
-        for path in paths:
-            try:
-                read_ecg(path, sampling_hz=500.0 if path.suffix == ".npy" else None)
-            except WaveformError:
-                continue  # planted: files that are cut short or no ECG
-        rows.append((form, len(paths), time.perf_counter() - start))
-    return pd.DataFrame(rows, columns=["form", "files", "seconds"])
+        return ExportsStudy(**tables)
 
 
 def formats_table(recordings: pd.DataFrame) -> pd.DataFrame:
