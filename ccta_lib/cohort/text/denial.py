@@ -114,7 +114,13 @@ def denied_by_ellipsis(tokens: Sequence[Token], i: int) -> int:
 
 def is_lone_denial(tokens: Sequence[Token], clause: Sequence[int], i: int, text: str) -> bool:
     """Tell whether a clause is a vessel and a "no": "LM: none"."""
-    if i + 1 < len(tokens) and not (tokens[i + 1].kind in ("comma", "but", "paren") or i + 2 == len(tokens)):
+    following = [t.kind for t in tokens[i + 1 : i + 3]]
+    if (
+        following
+        and following[0] not in ("comma", "but", "paren")
+        and following != ["and", "vessel"]
+        and len(following) > 1
+    ):
         return False
     word = text[tokens[i].start : tokens[i].end].strip()
     contrasted = word == "not" and any(t.kind == "but" for t in tokens[:i])  # "whereas the LM does not"

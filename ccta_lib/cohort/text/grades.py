@@ -110,7 +110,7 @@ class Collector:
         if sentence.section != self.section:
             self.section = sentence.section
             self.at = (self.only,) if self.only else ()
-        tokens = self._of_dominance(sentence.tokens)
+        tokens = self._meant(self._of_dominance(sentence.tokens))
         tokens = without_title(current_only(tokens, text))
         for token in tokens:
             category = _CATEGORY.search(text[token.start : token.end]) if token.kind == "cadrads" else None
@@ -138,6 +138,21 @@ class Collector:
             if t.kind == "vessel" and _POSTERIOR.match(self.normal.text, t.start) else t
             for t in tokens
         ]  # fmt: skip
+
+    def _meant(self, tokens: list[Token]) -> list[Token]:
+        """Put the vessels in the place of "the former" and "the latter"."""
+        if not any(t.kind in ("former", "latter") for t in tokens):
+            return tokens
+        known = [(v,) for v in self.at]
+        out: list[Token] = []
+        for token in tokens:
+            if token.kind == "vessel":
+                known.append(token.value)
+            elif token.kind in ("former", "latter") and len(known) >= 2:
+                pair = known[-2:]
+                token = token._replace(kind="vessel", value=pair[token.kind == "latter"])
+            out.append(token)
+        return out
 
     def _settle(self, sentence: Sentence, tokens: list[Token], numbers: list[int], event: Event,
                 group: Group | None, vessels: tuple[Vessel, ...], made: list[Group]) -> None:  # fmt: skip

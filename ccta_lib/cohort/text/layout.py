@@ -14,36 +14,16 @@ from typing import NamedTuple
 from ccta_lib.cohort.text.lexer import Token, tokens
 from ccta_lib.cohort.text.normalise import same_length
 from ccta_lib.cohort.text.spelling import WORD, meant
+from ccta_lib.cohort.text.words_tables import NONE, OTHER, PLAQUE, SEGMENT, STENOSIS, VESSEL
 
 _DELIMITERS = tuple(re.compile(p) for p in (r"\|", r"\t", r" {2,}|\t", r";", r",", r"/"))
 _RULE = re.compile(r"[-=+_|: ]+")
 _PROSE = re.compile(r"[。;.!?](?=\s|[^\d\s])\s*|[:]\s*(?=[^|]{1,12}\|)")
 _ROW_BREAK = re.compile(r" / (?=[^/\n]{1,60}\|)")
 _ITEM_BREAK = re.compile(r" / (?=- ?[a-z]|(?:plan|impression|conclusion|comment|summary|advice)s?:)")
-_STENOSIS = re.compile(
-    r"(?:max(?:imum|imal|\.)? |worst |overall |diameter |luminal |lumen |degree of |grade of |severity of |severity|"
-    r"extent of |estimated |%|percent |percentage |coronary |luminal |in-stent |管腔|最大|最重|冠脉|血管|最窄处){0,3} ?"
-    r"(?:stenos[ie]s|narrowing|obstruction|diameter reduction|lumen|luminal loss|reduction|occlusion|degree|grade|"
-    r"severity|%|ds|狭窄(?:程度|率|度|情况)?|程度|管腔(?:情况)?|严重程度|狭窄分级|分级|结论)"
-    r"(?: ?(?:severity|grade|degree|range|category|%|[(\[][^)\]]{0,12}[)\]]|\(|\)|percent))*"
-)
-_SEGMENT = re.compile(
-    r"(?:ost(?:ial|ium)?|prox(?:imal|\.)?|mid(?:dle)?|dist(?:al|\.)?|p|m|d|[近中远](?:段|端|侧|中段|1/3)?|开口|"
-    r"起始段|末段)(?: (?:segment|third|part|1/3))?(?: ?\(?%\)?)?"
-)
-_PLAQUE = re.compile(
-    r"(?:plaque|calcification|calcium|calcified|斑块|钙化)[^|]{0,14}|composition|(?:plaque )?(?:type|morphology)|"
-    r"(?:斑块)?(?:性质|类型|成分)|stents?|支架"
-)
-_VESSEL = re.compile(r"(?:coronary )?(?:vessels?|arter(?:y|ies)|segments?|location|site|branch|name)|"
-                     r"(?:冠脉|冠状动脉)?(?:血管|动脉|部位|分支|节段|名称|位置|血管名称)|冠脉|血管段|项目")  # fmt: skip
-_OTHER = re.compile(r"comments?|remarks?|notes?|(?:image )?quality|length|reference|hrp|features?|dominance|no\.?|#|"
-                    r"cad-?rads|impression|findings?|description|"
-                    r"备注|其他|说明|图像质量|长度|易损特征|特征|序号|描述|表现|所见")  # fmt: skip
 _UNIT = re.compile(r"(?<![\d ])(?<!\d ) ?%|^%|[(\[]%[)\]]|\bpercent (?:diameter )?(?:stenosis|narrowing)")
 _UNITLESS = re.compile(r"(?<=[a-z\u4e00-\u9fff:=][ :=])\d{1,3}(?=\s*(?:[,;|/、。)(\[]|\.?$|and |und ))(?![\d ]*%)|"
                        r"(?<=[\u4e00-\u9fff:=])\d{1,3}(?=[,;|/、。)(])")  # fmt: skip
-_NONE = re.compile(r"(?:none|nil|no|absent|negative|neg\.?|无|没有|未见|阴性|否|\(-\)|-{1,3}|0|nil\.|no\.)")
 _BARE = re.compile(r"([<>≤≥~]? ?)(\d{1,3})((?: ?- ?\d{1,3})?)")
 _GRADED = {"grade", "pct", "occ", "normal", "neg", "negpost", "nonsig", "uneval", "stenosis"}
 _HAN = re.compile("[\u4e00-\u9fff]")
@@ -169,10 +149,9 @@ def _cells(plain: str, line: tuple[int, int, int], delimiter: re.Pattern[str]) -
         cells.append(_trimmed(plain, begin, match.start()))
         begin = match.end()
     cells.append(_trimmed(plain, begin, end))
-    if delimiter.pattern == r"\|":
-        if cells and not cells[0].text:
-            cells = cells[1:]
-        if cells and not cells[-1].text and plain[start:end].rstrip().endswith("|"):
+    if delimiter.pattern == r"\|" and not cells[0].text:
+        cells = cells[1:]
+        if cells and not cells[-1].text:
             cells = cells[:-1]
     return cells
 
@@ -187,8 +166,8 @@ def _trimmed(plain: str, start: int, end: int) -> _Cell:
 
 def _role(cell: str) -> str:
     cell = cell.strip(" :")
-    for role, pattern in (("stenosis", _STENOSIS), ("part", _SEGMENT), ("plaque", _PLAQUE),
-                          ("vessel", _VESSEL), ("other", _OTHER)):  # fmt: skip
+    for role, pattern in (("stenosis", STENOSIS), ("part", SEGMENT), ("plaque", PLAQUE),
+                          ("vessel", VESSEL), ("other", OTHER)):  # fmt: skip
         if pattern.fullmatch(cell):
             return role
     return "name" if _is_name(cell) else ""
@@ -233,6 +212,10 @@ def _table(plain: str, lines: Sequence[tuple[int, int, int]], at: int) -> _Table
                 used += 1
                 continue
             cells = _cells(plain, line, delimiter) if line[1] - line[0] <= 600 else []
+            while len(cells) > len(header) and not cells[-1].text:
+                cells.pop()
+            if 2 <= len(cells) < len(header) and not across and delimiter.pattern in (r"\|", r"\t"):
+                cells += [_Cell("", cells[-1].end, cells[-1].end)] * (len(header) - len(cells))
             fits = len(cells) == len(header) or (across and len(cells) == len(header) + 1)
             if not fits or (not across and not any(_is_name(c.text) or not c.text for c in cells)):
                 break
@@ -261,7 +244,7 @@ def _write(table: _Table, text: str, writer: _Writer) -> None:
                 finding.append((role, table.header[i], cell))
             elif role == "plaque":
                 spare.append(cell)
-            elif role == "vessel" or (role == "other" and _SEGMENT.fullmatch(cell.text)):
+            elif role == "vessel" or (role == "other" and SEGMENT.fullmatch(cell.text)):
                 finding.insert(0, ("where", cell, cell))
             elif role == "other" and any(t.kind in _GRADED for t in _known(cell.text)):
                 finding.append(("", cell, cell))
@@ -282,7 +265,7 @@ def _write(table: _Table, text: str, writer: _Writer) -> None:
             said = True
             writer.insert(", ", cell.end - 1)
         for cell in spare:
-            if not said and not _NONE.fullmatch(cell.text):
+            if not said and not NONE.fullmatch(cell.text):
                 writer.insert("plaque ", cell.start)
         writer.insert("\n", row[-1].end - 1 if row[-1].end else 0)
 
@@ -307,7 +290,7 @@ def _write_degree(cell: _Cell, text: str, writer: _Writer, *, column_of_degrees:
     if not column_of_degrees:
         writer.copy(text, cell.start, cell.end)
         return
-    if _NONE.fullmatch(cell.text):
+    if NONE.fullmatch(cell.text):
         writer.insert("no ", cell.start)
         writer.insert("stenosis", cell.end - 1)
         return

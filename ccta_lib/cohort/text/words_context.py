@@ -19,6 +19,14 @@ _IMPRESSION = (
 
 ENTRIES: list[Entry] = [
     ("colon", None, "", r"\.{2,}|…+"),
+    (
+        "former",
+        None,
+        r"(?:the )?former(?![a-z])(?= (?:is |was |being |with |of |one |by |at )?(?:mild|mod|sev|min|occ|"
+        r"norm|clear|\d))",
+        r"前者",
+    ),
+    ("latter", None, r"(?:the )?latter(?![a-z])", r"后者"),
     ("stop", None, "", r"[。;!?\n]|\.(?!\d)|(?<=[a-z%)\u4e00-\u9fff])\.(?=\d)"),
     ("comma", None, "", r"[,|]"),
     ("negpost", "sign", "", r"\( ?- ?\)|\[ ?- ?\]"),
@@ -149,7 +157,7 @@ ENTRIES: list[Entry] = [
         r"(?<=[窄约达近少小过至到足于])(?:一半|半(?=[,。;])|[三四五]分之[一二三四]|"
         r"[一二三四五六七八九1-9]成|1/2|[12]/3|[134]/[45])(?![段处\d])",
     ),
-    ("pct", "zero", "", r"(?<=[:=])0(?=[|;,。\n]|\.\s|\.?$)|(?<=[:=] )0(?= ?[|;,。\n]|\.\s|\.?$)"),
+    ("pct", "zero", "", r"(?<=[:=度率])0(?=[|;,。\n]|\.\s|\.?$)|(?<=[:=] )0(?= ?[|;,。\n]|\.\s|\.?$)"),
     (
         "pct",
         "bare",
@@ -218,7 +226,8 @@ ENTRIES: list[Entry] = [
         r"worsened)? ?to(?= ?(?:about |"
         r"approximately )?(?:an? )?(?:\d|mild|moder|sever|occl|complete|total|subtotal|near|chronic|"
         r"minimal|normal|high-grade|critical))|jetzt|aktuell|derzeit|nunmehr",
-        r"现|本次|目前|此次|今(?=[示为见])|(?:进展|加重|增加|发展|减轻|缓解|演变|变化|好转|转变|恶化|改善|"
+        r"(?<![发出呈表再显实体])现|本次|目前|此次|今(?=[示为见])|(?:进展|加重|增加|发展|减轻|缓解|演变|"
+        r"变化|好转|转变|恶化|改善|"
         r"下降|上升|[变转降升增减改])(?:为|至|到|成)",
     ),
     (

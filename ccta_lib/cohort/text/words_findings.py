@@ -27,7 +27,7 @@ ENTRIES: list[Entry] = [
         + r"|within normal limits|o\. ?b\.(?= |,|;|$|\n)|regelrecht\w*",
         r"(?:未见|未发现|无|未显示|未见有)(?:明显|明确|显著|确切|确切的)?(?:的)?异常(?:改变|征象|表现|"
         r"密度)?|(?:没有|无|未见)(?:明显)?(?:问题|特殊|殊)|(?:管腔|显影|充盈)(?:情况)?(?:尚|均|"
-        r"皆)?可(?=[,。;\n]|$)|未受(?:影响|累|侵犯)",
+        r"皆)?可(?=[,。;\n]|$)|(?:都|均)?是?好的|未受(?:影响|累|侵犯)",
     ),
     (
         "anat",
@@ -203,9 +203,10 @@ ENTRIES: list[Entry] = [
         None,
         r"not (?:been )?(?:seen|visuali[sz]ed|identified|detected|present|evident|appreciated|"
         r"found|"
-        r"observed|noted|demonstrated|detectable)|absent|excluded|ruled out|nicht nachweisbar|"
+        r"observed|noted|demonstrated|detectable)|absent(?! (?:coronary|plaque|stenos|athero))|excluded|"
+        r"ruled out|nicht nachweisbar|"
         r"negative(?! for| remod| predict)|none(?! of)" + END + "|nil" + END,
-        r"不明显|阴性|未见(?=[,。;\n]|$)|(?<=[:]) ?无(?=[,。;\n]|$)",
+        r"不明显|阴性|未见(?=[,。;\n]|$)|(?<=[:窄块率度]) ?无(?=[,。;\n]|$)",
     ),
     (
         "neg",

@@ -60,7 +60,8 @@ ENTRIES: list[Entry] = [
     (
         "vessel",
         (RCA,),
-        rf"right coronary(?: main)?(?: artery| trunk)?|rechte (?:koronararterie|kranzarterie)|"
+        rf"right coronary(?: main)?(?: artery| trunk)?|right(?= ?[:=] ?(?:\d|no|mild|mod|sev|clear|occl|"
+        rf"patent))|rechte (?:koronararterie|kranzarterie)|"
         rf"(?:[pmd]?rca)(?=prox|mid|dist|[^a-z]|$|stenos|verschl)|acd{END}|r-?pda{END}|"
         rf"(?:right )?posterior descending(?: artery| branch)?|pda{END}|r-?pl[bvd]?s?{END}|"
         rf"rpld?{END}|plvb?{END}|plbs?{END}"
@@ -128,7 +129,8 @@ ENTRIES: list[Entry] = [
     (
         "rest",
         None,
-        r"remaining|residual(?= vess| arter| coron| segm| branch)|remainder|rest(?= of|"
+        r"all (?:of )?(?:the )?(?:other|remaining) \w+|remaining|residual(?= vess| arter| coron| segm| "
+        r"branch)|remainder|rest(?= of|"
         r" normal| unremark| clear| without| free| patent| is| are)|else(?= |\.|$)|"
         r"others?(?! than)" + END + r"|otherwise|elsewhere|übrige\w*|restliche\w*|sonst\w*",
         r"其余|其他|其它|另外?(?=[三两二各])|余下|剩余|别的|"
@@ -171,6 +173,7 @@ ENTRIES: list[Entry] = [
     (
         "coronary",
         None,
+        r"(?:heart|cardiac) (?:arteries|vessels)|arteries (?:of|to|supplying) (?:the|your|his|her) heart|"
         r"coronar(?:y arter(?:y|ies)(?! disease| calci| origin| anatom| domin)|ies)(?: tree|"
         r" system|"
         r" vessels)?|epicardial (?:coronary )?(?:arteries|vessels)|(?:coronary )?(?:ccta|cta|"
@@ -178,7 +181,8 @@ ENTRIES: list[Entry] = [
         r"coronary (?:tree|system|vessels|circulation|angiogra\w+)|coronary(?= stenos| narrow|"
         r" lumin|"
         r" lesion| obstruc)",
-        r"冠(?:状动脉|脉)(?:cta|ct血管(?:造影|成像)|ct(?:成像|造影|检查)|ct|血管(?:造影|成像)?|成像|"
+        r"心脏(?:的)?(?:血管|动脉)|冠(?:状动脉|脉)(?:cta|ct血管(?:造影|成像)|ct(?:成像|造影|检查)|ct|"
+        r"血管(?:造影|成像)?|成像|"
         r"造影)?(?:检查)?(?:主干)?",
     ),
     (
