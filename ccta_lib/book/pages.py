@@ -22,6 +22,10 @@ from ccta_lib.cohort.exports.columns import INPUTS as INPUT_COLUMNS
 from ccta_lib.schema import COHORT_COLUMNS, COHORTS, PREDICTION_COLUMNS, data_dictionary
 
 LAZY = ("model", "training")  # packages that load torch, and their names, on first use
+HANDS_ON_FIRST = ("interactive/thresholds", "interactive/ecg-viewer", "interactive/simulator")
+HOWTO_FIRST = (
+    "howto/own-data", "howto/formats", "howto/adapters", "howto/one-gpu", "howto/eight-gpus", "howto/slurm",
+)  # fmt: skip
 REFERENCE_FIRST = ("reference/methods", "reference/data-dictionary", "reference/glossary")
 ABOUT_FIRST = ("about/methods", "about/status", "virtual-cohort", "about/limits", "about/tripod-ai", "about/stard",
                "about/comparison", "about/cite")  # fmt: skip
@@ -180,8 +184,8 @@ def contents(chapters: list[str], book: Path) -> str:
     """
     groups = {
         "Results": [f"chapters/{c}" for c in chapters],
-        "Hands on": _pages(book, "interactive", "exercises", "teaching"),
-        "How to": _pages(book, "howto"),
+        "Hands on": _first(HANDS_ON_FIRST, _pages(book, "interactive", "exercises", "teaching")),
+        "How to": _first(HOWTO_FIRST, _pages(book, "howto")),
         "Reference": [*_first(REFERENCE_FIRST, _pages(book, "reference")), "reference/api/index"],
         "About": [*_first(ABOUT_FIRST, [*_pages(book, "about"), "virtual-cohort"]), "about/references"],
     }
