@@ -123,6 +123,8 @@ def is_lone_denial(tokens: Sequence[Token], clause: Sequence[int], i: int, text:
     ):
         return False
     word = text[tokens[i].start : tokens[i].end].strip()
+    if word in _LONE and [t.kind for t in tokens] == [tokens[i].kind, "rest"]:
+        return True  # "nothing elsewhere"
     contrasted = word == "not" and any(t.kind == "but" for t in tokens[:i])  # "whereas the LM does not"
     if word not in _LONE and not contrasted:
         return False

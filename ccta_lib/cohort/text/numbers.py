@@ -13,6 +13,7 @@ _SHARE = re.compile(
     r"two[- ]thirds|three[- ]quarters|half|third|quarter|半|(?<!\d)(?P<part>[1-4])/(?P<whole>[2-5])$|"
     r"(?P<han_whole>[三四五])分之(?P<han_part>[一二三四])$|(?P<tenths>[一二三四五六七八九1-9])成$"
 )
+_TENS = {"twe": 2, "thi": 3, "for": 4, "fif": 5, "six": 6, "sev": 7, "eig": 8, "nin": 9}
 _SHARES = {
     "half": 0.5,
     "半": 0.5,
@@ -51,6 +52,9 @@ def read_percent(text: str) -> tuple[float, float]:
     share = _SHARE.search(text)
     if share is not None:
         percent = round(100 * _share(share), 1)
+        return percent, percent
+    if text[:3] in _TENS:
+        percent = 10.0 * _TENS[text[:3]] + (5.0 if "five" in text else 0.0)
         return percent, percent
     if text.startswith("百分之"):
         ends = [han_number(n) for n in HAN_NUMBER.findall(text.replace("百分之", " "))]

@@ -194,6 +194,8 @@ def _with_noun(tokens: Sequence[Token], clause: Sequence[int], first: int, last:
     after = last + 1
     while after < len(tokens) and tokens[after].kind in ("sig", "approx", "lumen", "paren", "suffix", "part"):
         after += 1
+    if [t.kind for t in tokens[after : after + 2]] == ["plaque", "stenosis"]:
+        after += 1
     if after < len(tokens) and tokens[after].kind in _NOUNS_OF_A_DEGREE:
         return first, after
     before = first - 1
@@ -220,6 +222,8 @@ def _is_of_stenosis(tokens: Sequence[Token], clause: Sequence[int], i: int, *, b
             break
         if tokens[j].kind in _NOUNS_OF_A_DEGREE:
             return True
+        if tokens[j].kind == "plaque" and [t.kind for t in tokens[j + 1 : j + 2]] == ["stenosis"]:
+            return True  # "soft-plaque stenosis"
         if tokens[j].kind in _OTHER_NOUNS:
             return False
         if tokens[j].kind not in _BESIDE_A_DEGREE:

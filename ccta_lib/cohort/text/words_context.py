@@ -91,7 +91,8 @@ ENTRIES: list[Entry] = [
         r"un-?able to)(?: \w+){0,3}? (?:evaluab\w+|assessab\w+|interpretab\w+|evaluat\w+|"
         r"assess(?:ed)?|analy[sz]ed|judged|measured|commented|visuali[sz]ed|interpret(?:ed)?|graded?|"
         r"diagnostic|quantif\w+|determined|beurteil\w+)"
-        r"|obscur\w+|no (?:comment|opinion|statement|judge?ment|assessment|conclusion)(?: \w+){0,4}? "
+        r"|obscur\w+|no (?:assessable|evaluable|interpretable)|no (?:comment|opinion|statement|judge?ment|"
+        r"assessment|conclusion)(?: \w+){0,4}? "
         r"(?:possible|given|made|offered)|(?:non|un)-?(?:evaluable|assessable|interpretable|diagnostic)|"
         r"nondiagnostic|"
         r"poorly (?:visuali[sz]ed|seen|opacified)"
@@ -156,6 +157,12 @@ ENTRIES: list[Entry] = [
         r"its) (?:lum|diam|cross)\w+",
         r"(?<=[窄约达近少小过至到足于])(?:一半|半(?=[,。;])|[三四五]分之[一二三四]|"
         r"[一二三四五六七八九1-9]成|1/2|[12]/3|[134]/[45])(?![段处\d])",
+    ),
+    (
+        "pct",
+        "word",
+        r"(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ]five)?[- ](?:percent|per cent)",
+        "",
     ),
     ("pct", "zero", "", r"(?<=[:=度率])0(?=[|;,。\n]|\.\s|\.?$)|(?<=[:=] )0(?= ?[|;,。\n]|\.\s|\.?$)"),
     (

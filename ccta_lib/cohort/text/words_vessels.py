@@ -47,7 +47,7 @@ ENTRIES: list[Entry] = [
         rf"main left coronary(?: artery)?|left (?:coronary )?trunk|(?:lmca|lms|lmt|lm){END}|"
         rf"main stem|"
         rf"(?:linker? )?hauptstamm(?=stenos|verschl|{END})",
-        r"左冠(?:状动脉|脉)?左?(?:主干|总干)|左主干|左总干|左主(?=[^动])",
+        r"左冠(?:状动脉|脉)?:?左?(?:主干|总干)|左主干|左总干|左主(?=[^动])",
     ),
     (
         "vessel",
@@ -129,9 +129,10 @@ ENTRIES: list[Entry] = [
     (
         "rest",
         None,
-        r"all (?:of )?(?:the )?(?:other|remaining) \w+|remaining|residual(?= vess| arter| coron| segm| "
+        r"all (?:of )?(?:the )?(?:other|remaining) \w+|(?<=no )(?:further|additional)|remaining|"
+        r"residual(?= vess| arter| coron| segm| "
         r"branch)|remainder|rest(?= of|"
-        r" normal| unremark| clear| without| free| patent| is| are)|else(?= |\.|$)|"
+        r" normal| unremark| clear| ok| patent| fine| without| free| patent| is| are)|else(?= |\.|$)|"
         r"others?(?! than)" + END + r"|otherwise|elsewhere|übrige\w*|restliche\w*|sonst\w*",
         r"其余|其他|其它|另外?(?=[三两二各])|余下|剩余|别的|"
         r"余(?=[各冠支血所未均部主两三二无管阴正左右皆都通同(:,、])",
