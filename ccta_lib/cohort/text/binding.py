@@ -105,7 +105,7 @@ def groups(tokens: Sequence[Token], text: str, found: Sequence[Event]) -> list[G
 
 
 def _part(run: list[int], tokens: Sequence[Token], found: Sequence[Event]) -> list[list[int]]:
-    if len(run) < 2 or not any(e.last < run[0] for e in found):
+    if len(run) < 2 or tokens[run[0] - 1].kind == "comma" or not any(e.last < run[0] for e in found):
         return [run]
     following = run[-1] + 1
     while following < len(tokens) and tokens[following].kind in ("part", "colon", "lumen"):

@@ -123,7 +123,8 @@ def is_lone_denial(tokens: Sequence[Token], clause: Sequence[int], i: int, text:
     ):
         return False
     word = text[tokens[i].start : tokens[i].end].strip()
-    if word in _LONE and [t.kind for t in tokens] == [tokens[i].kind, "rest"]:
+    opens = i == 0 or tokens[i - 1].kind in ("comma", "and", "but")
+    if word in _LONE and opens and [t.kind for t in tokens[i + 1 :]] == ["rest"]:
         return True  # "nothing elsewhere"
     contrasted = word == "not" and any(t.kind == "but" for t in tokens[:i])  # "whereas the LM does not"
     if word not in _LONE and not contrasted:

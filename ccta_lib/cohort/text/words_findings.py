@@ -11,6 +11,7 @@ ENTRIES: list[Entry] = [
     (
         "normal",
         0.9,
+        r"not (?:affected|diseased|involved|compromised)|"
         r"unremarkable|(?:contrast |it )?(?:fills|filling|opacifies) (?:the )?(?:lumen )?(?:well|normally|"
         r"completely|"
         r"homogeneously|fully|throughout)|fills the lumen throughout|free[- ]flowing|"

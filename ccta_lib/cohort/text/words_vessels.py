@@ -148,6 +148,7 @@ ENTRIES: list[Entry] = [
     (
         "all",
         None,
+        r"(?:left and right|right and left) (?:main )?coronar(?:y arter(?:y|ies)|ies|y systems?)|"
         r"(?:all|any|both|four|each|every|entire)(?: of(?: the)?| the| four| 4| major| main|"
         r" epicardial| coronary| left| right| and| imaged| visuali[sz]ed| evaluable|"
         r" assessable){0,5} (?:vessels?|arter(?:y|ies)|branch(?:es)?|segments?|coronar(?:y|"
