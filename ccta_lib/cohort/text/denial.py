@@ -114,6 +114,8 @@ def denied_by_ellipsis(tokens: Sequence[Token], i: int) -> int:
 
 def is_lone_denial(tokens: Sequence[Token], clause: Sequence[int], i: int, text: str) -> bool:
     """Tell whether a clause is a vessel and a "no": "LM: none"."""
+    if tokens[i].value == "sign" and i > 0 and tokens[i - 1].kind in _DENIED_ALONE:
+        return True  # "LCX(-) RCA(-)"
     following = [t.kind for t in tokens[i + 1 : i + 3]]
     if (
         following

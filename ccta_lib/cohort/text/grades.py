@@ -21,6 +21,7 @@ _LEFT_DOMINANT = re.compile(
     r"左(?:侧)?(?:冠(?:状动脉|脉)?)?优势|优势型? ?[:=] ?左"
 )
 _POSTERIOR = re.compile(r"pda|pl[vb]|postero|posterior|后降支|后室间支|左(?:心)?室后支|后外?侧支")
+_EXCEPT = re.compile(r"except|apart|aside|other than|save|with the exception|除")
 _CATEGORY = re.compile(r"(?<![.\d])([0-5][ab]?|n)$")
 
 
@@ -165,6 +166,11 @@ class Collector:
                 first -= 1
         if scope in ("noncor",):
             return
+        if event.kind == "normal" and scope == "vessel" and group is not None and group.last < event.first:
+            opening = self.normal.text[tokens[0].start : tokens[0].end]
+            if numbers[group.last] != numbers[event.first] and _EXCEPT.match(opening):
+                self.shared.append(self._finding("normal", "rest", event, tokens, event.first, event.last))
+                return
         if scope == "graft":
             self._put("graft", vessels, event, tokens, first, last)
             return
