@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ccta_lib.cohort.text.lexer import Token
-from ccta_lib.cohort.text.numbers import bounded
+from ccta_lib.cohort.text.percentages import bounded
 from ccta_lib.schema import Grade
 
 _LIST_AFTER_COMMA = {"stenosis", "lesion", "plaque", "occ", "calc", "and", "sig", "calcadj", "irregular"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ccta_lib.cohort.text.degree import Degree, Interval, combine
 from ccta_lib.cohort.text.denial import denial, denied_by_ellipsis, is_lone_denial, negation
 from ccta_lib.cohort.text.lexer import Token
-from ccta_lib.cohort.text.numbers import interval
+from ccta_lib.cohort.text.percentages import interval
 from ccta_lib.schema import Grade
 
 _CALCIUM = re.compile(r"agatston|calcium|积分")

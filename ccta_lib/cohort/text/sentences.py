@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ccta_lib.cohort.text.lexer import Token, tokens
 from ccta_lib.cohort.text.normalise import Normal
-from ccta_lib.cohort.text.numbers import read_percent
+from ccta_lib.cohort.text.percentages import read_percent
 from ccta_lib.cohort.text.words import NUMBER
 
 _KEPT_OF_OTHER_TIMES = {"vessel", "number", "comma", "colon", "part", "left", "but"}

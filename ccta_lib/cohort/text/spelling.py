@@ -40,7 +40,7 @@ def meant(word: str) -> str:
     The first letter is always right, and a form that fits two words is left alone.
 
     >>> meant("stenosos"), meant("circumlfex"), meant("narowing"), meant("several")
-    ('stenoses', 'circumflex', 'narrowing', 'several')
+    ('stenosos', 'circumflex', 'narrowing', 'several')
     """
     if word in _OTHER_WORDS or word in _WORDS:
         return word

@@ -104,6 +104,12 @@ def test_a_column_of_one_vessel(text: str, grade: Grade | None) -> None:
     assert read_vessel_text(text, "LAD").grade == grade
 
 
+def test_a_table_and_a_slip_are_quoted_as_they_stand() -> None:
+    readings = read_grades("Vessel | Stenosis\nLAD | 60%\ncircumlfex | none")
+    assert readings[Vessel.LAD].evidence == "LAD | 60%"
+    assert (readings[Vessel.LAD].percent, readings[Vessel.LCX].evidence) == (60.0, "circumlfex | none")
+
+
 def test_the_worst_number_is_kept() -> None:
     reading = read_vessel_text("RIVA proximal 75%, Ramus diagonalis_1 90%,", Vessel.LAD)
     assert (reading.percent, reading.evidence) == (90.0, "Ramus diagonalis_1 90%")
@@ -217,7 +223,7 @@ def test_a_worse_lesion_never_lowers_a_grade(text: str) -> None:
 @pytest.mark.parametrize("unit", [
     "LAD ", "50%-", "no ", "未见", "(", "狭窄", "前降支、", "segment 1,", "a", " ", "\n", "cannot be ", "与", "9",
     "2019年", "all of the ", "diabetes, ", "否认", "st-t ", "pci, ", "coronary ", "normal ", "mild to ", "1-", "≥",
-    "冠状动脉",
+    "冠状动脉", "a | b\n", "Vessel|Stenosis\n", "LAD,50%\n", "narowing ",
 ])  # fmt: skip
 def test_no_text_takes_long(unit: str) -> None:
     text = (unit * (MAX_CHARS // len(unit)))[:MAX_CHARS]
