@@ -35,9 +35,9 @@ def comparison_shown(numbers: pd.DataFrame) -> pd.DataFrame:
                 f"{v}, {r}" if v and r.startswith("p ") else t
                 for v, r, t in zip(paper, numbers["reported"], told, strict=True)
             ],
+            "this run": here,
             "ceiling": numbers["ceiling"].map(lambda v: "" if np.isnan(v) else f"{v:.3f}"),
             "targeted": numbers["targeted"].map({True: "yes", False: "no"}),
-            "this run": here,
         }
     )
 

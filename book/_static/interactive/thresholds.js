@@ -48,6 +48,8 @@
   const reset = make("button", { type: "button", id: "live-reset", onclick: () => { state.prevalence = null; back(); update(); } },
     "As observed");
   const usual = make("button", { type: "button", id: "live-usual", onclick: () => { atUsual(); update(); } }, "Usual threshold");
+  cut.element.append(usual);
+  share.element.append(reset);
   const back = () => share.set(Math.round(observed() * 200));
   function atUsual() {
     state.index = here().grid.indexOf(here().default);
@@ -194,7 +196,7 @@
         ...data.times.map((_, k) => cell(`risk-${i}-${k}`))))))
     : null;
   root.append(
-    make("div", { class: "live-controls" }, tabs, cohortChoice.element, cut.element, usual, share.element, reset),
+    make("div", { class: "live-controls" }, tabs, cohortChoice.element, cut.element, share.element),
     make("div", { class: "live-tables pst-scrollable-table-container" }, counts, rates), figures, ...(risk ? [make("div", { class: "live-tables pst-scrollable-table-container" }, risk)] : []),
     voice.element);
   choose(state.vessel);

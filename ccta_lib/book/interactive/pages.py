@@ -122,7 +122,9 @@ def _simulator(run_dir: Path) -> str:
     occluded = moved[moved["percent"] == 99].assign(column=lambda t: t["vessel"] + " " + t["wave"])
     wide = occluded.pivot_table(index="lead", columns="column", values="microvolt", sort=False).reindex(LEADS)
     shown = wide.map("{:+.0f}".format).reset_index()
-    caption = "What one occluded artery moves in a typical patient in whom ischaemia shows, microvolt."
+    caption = (
+        "Simulated: What one occluded artery moves in a typical patient in whom ischaemia shows, microvolt."
+    )
     static = _table(moved, caption, "simulator", run_dir, shown)
     return live_figure("simulator", data, label="ECG simulator") + "\n" + static
 
