@@ -21,21 +21,11 @@ class AnswerCache:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        self._path = path
         self._lock = threading.Lock()
-        try:
-            self._base = sqlite3.connect(path, check_same_thread=False, timeout=30)
-            with self._base:
-                self._base.execute(
-                    "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, text TEXT NOT NULL, "
-                    "complete INTEGER NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL)"
-                )
-        except sqlite3.DatabaseError as error:
-            raise InputError(
-                f"{path}: is no cache of answers ({error}); delete it or name another"
-            ) from error
+        # A file that is not there yet is made with the first answer: a build refuses a folder that holds anything
+        # before it has begun. One that is there is opened now, so that a wrong one is named at once.
+        self._base = _opened(path) if path.exists() else None
 
     @staticmethod
     def key(*parts: str) -> str:
@@ -45,6 +35,8 @@ class AnswerCache:
     def get(self, key: str) -> Answer | None:
         """Return an answer, or None."""
         with self._lock:
+            if self._base is None:
+                return None
             row = self._base.execute(
                 "SELECT text, complete, tokens_in, tokens_out FROM answers WHERE key = ?", (key,)
             ).fetchone()
@@ -52,10 +44,30 @@ class AnswerCache:
 
     def put(self, key: str, answer: Answer) -> None:
         """Keep an answer; it is on disk when this returns."""
-        with self._lock, self._base:
-            row = (key, answer.text, int(answer.complete), answer.tokens_in, answer.tokens_out)
-            self._base.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+        row = (key, answer.text, int(answer.complete), answer.tokens_in, answer.tokens_out)
+        with self._lock:
+            if self._base is None:
+                self._base = _opened(self._path)
+            with self._base:
+                self._base.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
 
     def close(self) -> None:
         """Close the file."""
-        self._base.close()
+        if self._base is not None:
+            self._base.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    try:
+        base = sqlite3.connect(path, check_same_thread=False, timeout=30)
+        with base:
+            base.execute(
+                "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, text TEXT NOT NULL, "
+                "complete INTEGER NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL)"
+            )
+    except sqlite3.DatabaseError as error:
+        raise InputError(f"{path}: is no cache of answers ({error}); delete it or name another") from error
+    return base
