@@ -153,6 +153,7 @@ def test_authors_by_hand(encoding: str, authors: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("重度狭窄", "严重", "line 2, column 左前降支_诊断结果: found '严重'; expected one of 未见明显狭窄"),
     ("2021-03-04", "04.03", "line 2, column 检查日期: found '04.03'"),
+    ("2021-03-04", "3/4/2021", "line 2, column 检查日期: found '3/4/2021'"),
     ("ecg/a.npy", "ecg/z.npy", "1 of 3 recordings are not there, the first in line 2"),
     ("ecg/c.npy", "ecg/a.npy", "line 4, column ECG文件路径: the same recording as line 2"),
     ("左回旋支_诊断结果", "左回旋支", "column 左回旋支_诊断结果 is missing"),

@@ -136,6 +136,8 @@ def _row(cells: Mapping[Hashable, Any]) -> tuple[dict[str, Any], list[str]]:
 
 def _moment(text: str) -> datetime | None:
     day, _, hour = _CHINESE_DATE.sub(r"\1-\2-\3", text).replace("T", " ").partition(" ")
+    if not day[:4].isdecimal():  # 3/4/2021 is two days, and nothing in this layout says which
+        return None
     found, clock = date_of(day), clock_of(hour) if hour.strip() else datetime.min.time()
     return datetime.combine(found, clock) if found and clock is not None else None
 
