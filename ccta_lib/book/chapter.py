@@ -222,12 +222,12 @@ def _one_line(text: str) -> str:
 
 
 def _cell(value: object) -> str:
-    """Show missing as a dash, floats with three decimals, everything else as it is."""
+    """Show missing as a dash, floats with three decimals, the cohort `followup` spelt out, the rest as it is."""
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return "–"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return str(value)
+    return "follow-up" if value == "followup" else str(value)
 
 
 def pipe_table(frame: pd.DataFrame) -> str:

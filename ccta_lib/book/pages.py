@@ -112,10 +112,7 @@ def status_text(run: dict[str, Any]) -> str:
     """Return the tables of the status page: stages, chapters, versions, machine and command."""
     in_order = sorted(run["stages"].items(), key=lambda item: item[1]["finished"])
     stages = {n: s for n, s in in_order if not n.startswith("chapter ")}
-    rows = [
-        (n, _seconds(s), s.get("peak_mib", "–"), s["finished"], _code(s.get("commit")))
-        for n, s in stages.items()
-    ]
+    rows = [(n, _seconds(s), _peak(s), _finished(s), _code(s.get("commit"))) for n, s in stages.items()]
     columns = ["seconds", "peak MiB", "finished", "commit"]
     chapters = [_chapter_row(name, run["stages"].get(f"chapter {name}")) for name in _chapters_of(run)]
     total = sum(float(_seconds(s)) for s in run["stages"].values())
@@ -154,8 +151,8 @@ def _chapter_row(name: str, stage: dict[str, Any] | None) -> tuple[object, ...]:
         title,
         needs,
         _seconds(stage),
-        stage.get("peak_mib", "–"),
-        stage["finished"],
+        _peak(stage),
+        _finished(stage),
         _code(stage.get("commit")),
         notebook,
     )
@@ -163,6 +160,16 @@ def _chapter_row(name: str, stage: dict[str, Any] | None) -> tuple[object, ...]:
 
 def _seconds(stage: dict[str, Any]) -> str:
     return f"{stage.get('run_seconds', stage['seconds']):.1f}"
+
+
+def _peak(stage: dict[str, Any]) -> object:
+    """Return the peak memory of a stage; of training, the largest of its folds."""
+    folds = [fold["peak_mib"] for fold in stage.get("cost", []) if "peak_mib" in fold]
+    return stage.get("peak_mib", max(folds, default="–"))
+
+
+def _finished(stage: dict[str, Any]) -> str:
+    return str(stage["finished"]).replace("T", " ").replace("+0000", " UTC")
 
 
 def _code(commit: str | None) -> str:

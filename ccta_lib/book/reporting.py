@@ -86,7 +86,9 @@ def items_table(items: list[Item], *, labels: Collection[str], chapters: Collect
     chapters : names of the chapters
     """
     counts = Counter(i.state for i in items)
-    tally = ", ".join(f"{counts[s]} {words.strip('*')}" for s, words in STATES.items())
+    tally = ", ".join(
+        f"{counts[s]} {words.strip('*').replace('does not', 'do not')}" for s, words in STATES.items()
+    )
     lines = ["| Item | Asks for | State | Where, and what is there |", "|---|---|---|---|"]
     for item in items:
         places = ", ".join(_link(place, labels, chapters) for place in item.where)
@@ -97,7 +99,7 @@ def items_table(items: list[Item], *, labels: Collection[str], chapters: Collect
             f"{places}{': ' if places else ''}{item.note}",
         )
         lines.append("| " + " | ".join(" ".join(c.split()).replace("|", "\\|") for c in cells) + " |")
-    return f"{len(items)} items: {tally}.\n\n" + "\n".join(lines) + "\n"
+    return f"{len(items)} items and parts of items: {tally}.\n\n" + "\n".join(lines) + "\n"
 
 
 def chapter_of(label: str, chapters: Collection[str]) -> str:

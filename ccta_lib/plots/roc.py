@@ -97,7 +97,8 @@ def roc_panels(curves: pd.DataFrame, aucs: pd.DataFrame, *, by: str = "panel") -
 
 
 def _panel_name(cohort: pd.Series, subgroup: pd.Series) -> pd.Series:
-    return cohort.astype(str).where(subgroup == "all", cohort.astype(str) + ", " + subgroup.astype(str))
+    names = cohort.astype(str).replace("followup", "follow-up")
+    return names.where(subgroup == "all", names + ", " + subgroup.astype(str))
 
 
 def auc_intervals(

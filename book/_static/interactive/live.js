@@ -95,10 +95,12 @@ const Live = (() => {
     return { svg, layer, sx, sy, describe: (text) => { words.textContent = text; } };
   }
 
-  /** Path data through points, or a staircase through them. */
+  /** Path data through points, or a staircase through them; null interrupts the line. */
   function path(points, { steps = false } = {}) {
     let d = "", before = null;
-    for (const [px, py] of points) {
+    for (const point of points) {
+      if (point === null) { before = null; continue; }
+      const [px, py] = point;
       d += before === null ? "M" : steps ? `H${round(px)}V${round(py)}` : "L";
       if (before === null || !steps) d += `${round(px)} ${round(py)}`;
       before = py;

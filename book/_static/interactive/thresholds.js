@@ -106,7 +106,7 @@
     const to = Math.max(grid.at(-1), 0.05);
     const next = Live.plot({ title: "Net benefit", x: { from: 0, to, ticks: Live.ticks(0, to), label: "Threshold", format: number },
       y: { from: low, to: top, ticks: Live.ticks(low, top), label: "Net benefit", format: (v) => number(v) } });
-    const line = (key) => Live.path(grid.map((t, i) => [next.sx(t), next.sy(Math.max(all[i][key], low))]));
+    const line = (key) => Live.path(grid.map((t, i) => (all[i][key] < low ? null : [next.sx(t), next.sy(all[i][key])])));
     next.layer.append(
       make("svg:path", { d: line("all"), class: "live-line b" }),
       make("svg:path", { d: Live.path([[next.sx(0), next.sy(0)], [next.sx(to), next.sy(0)]]), class: "live-line none" }),
