@@ -40,6 +40,8 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+# Attributes are read like parameters, so that "a, b : meaning" names two.
+napoleon_custom_sections = [("Attributes", "Parameters")]
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
