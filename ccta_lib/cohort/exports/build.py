@@ -131,6 +131,9 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
     _check_place(target, [Path(ecgs)])
     mapping = load_columns(columns)
     default_key = target.resolve().with_name(f"{target.resolve().name}.key")
+    if (target / "run.json").is_file() and not Path(key_file or default_key).exists():
+        raise InputError(f"{key_file or default_key}: the key of the build in {target} is not there, and another makes "
+                         "other pseudonyms; put it back, or choose a new folder")  # fmt: skip
     pseudonyms = Pseudonyms(load_key(key_file or default_key, target),
                             leading_zeros=mapping.leading_zeros)  # fmt: skip
     report = progress or Progress()
@@ -178,8 +181,11 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
     kept = linked[linked["reason"] == ""]
     if kept.empty:
         counts = linked["reason"].value_counts()
+        # Why, but not which: names of files name patients, and what is said here ends up in logs.
+        notes = linked.loc[linked["reason"] == str(recordings_module.Reason.UNREADABLE), "note"].iloc[:1]
         raise InputError(f"{ecgs}: none of {len(linked)} recordings enters the cohort",
-                         *(f"{n} of them: {why}" for why, n in counts.items()))  # fmt: skip
+                         *(f"{n} of them: {why}" for why, n in counts.items()),
+                         *(f"the first of them: {note.partition(': ')[2] or note}" for note in notes))  # fmt: skip
 
     used = tables["reports"].loc[
         tables["reports"]["exam"].isin(kept["exam"]) & (tables["reports"]["exam"] != 0)

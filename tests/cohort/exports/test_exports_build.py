@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from ccta_lib.cli import cohort as verbs
 from ccta_lib.cohort import WaveformStore, build_store, flow_table, read_cohort
-from ccta_lib.cohort.exports import BuildSettings, LinkageRules, intake, linkage, recordings
+from ccta_lib.cohort.exports import BuildSettings, LinkageRules, build_cohort, intake, linkage, recordings
 from ccta_lib.cohort.exports.account import continued
 from ccta_lib.cohort.exports.readers import DIFFER, ONE_ONLY
 from ccta_lib.cohort.text import GradeReading
@@ -307,6 +307,32 @@ def test_places_that_are_refused(export, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none of 8 recordings enters") as error:
         export.build(settings=BuildSettings(linkage=LinkageRules(min_age=99)))
     assert any("5 of them: younger than 99" in fault for fault in error.value.faults)
+
+
+def test_a_lost_key_is_not_replaced_in_silence(export) -> None:
+    export.build()
+    key = export.out.with_name(f"{export.out.name}.key")
+    key.rename(key.with_name("elsewhere.key"))
+    with pytest.raises(InputError, match=r"the key of the build in .* is not there"):
+        export.build()
+    assert not key.exists()
+    key.with_name("elsewhere.key").rename(key)
+    export.build()
+
+
+def test_nothing_readable_says_why_and_names_no_file(export, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "Quirinia.xml").write_text("came late")
+    with pytest.raises(InputError) as caught:
+        build_cohort(
+            folder, export.root / "reports.xlsx", tmp_path / "none", columns=export.root / "map.yaml"
+        )
+    total, reason, why = caught.value.faults
+    assert total.endswith("none of 1 recordings enters the cohort")
+    assert reason == "1 of them: unreadable recording"
+    assert why.startswith("the first of them: unknown format")
+    assert "Quirinia" not in why
 
 
 def test_a_manifest_names_patient_and_time(export) -> None:
