@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from ccta_lib.cli import cli
+from ccta_lib.errors import InputError
 
 CLEAR = {"grade": "normal", "percent": None, "evidence": "RCA, LM and LCX normal", "certainty": "high"}
 SEVERE = {"grade": "severe", "percent": 75.0, "evidence": "LAD: 75% stenosis", "certainty": "high"}
@@ -67,7 +68,8 @@ def test_a_new_folder_is_built_with_a_model_and_nothing_is_asked_twice(
                "--language-model", url, "--model", "m", "--workers", "1"]  # fmt: skip
 
     declined = CliRunner().invoke(cli, command, input="n\n")
-    assert declined.exit_code == 2, declined.output
+    assert isinstance(declined.exception, InputError), declined.output
+    assert "nothing was sent" in str(declined.exception)
     assert asked == []
 
     for _ in range(2):
