@@ -57,7 +57,8 @@ class TrainingRun:
         """
         path = Path(folder)
         if not (path / RUN_RECORD).is_file():
-            raise InputError(f"{path}: holds no finished training ({RUN_RECORD} is missing); train first")
+            raise InputError(f"{path}: holds no finished training ({RUN_RECORD} is missing); train first (ccta train "
+                             "without --fold puts folds together that were trained one by one)")  # fmt: skip
         return cls(path, pd.read_parquet(path / LOG), read_json(path / RUN_RECORD))
 
 
