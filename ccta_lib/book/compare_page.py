@@ -20,6 +20,7 @@ from ccta_lib.book.locate import book_folder
 from ccta_lib.book.provenance import RunRecord
 from ccta_lib.book.render import build_pages
 from ccta_lib.book.show import interval, p_values
+from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path
 from ccta_lib.schema import write_table
 
@@ -42,10 +43,14 @@ def compare_runs(a: Path, b: Path, out: Path) -> Path:
     Raises
     ------
     InputError
-        If one of them is not a run, or both hold the same ECGs with other patients or grades.
+        If one of them is not a run.
     """
     record = record_differences(a, b)
-    predictions = prediction_differences(a, b)
+    unpaired = "No ECG is in both runs, so nothing can be paired."
+    try:
+        predictions = prediction_differences(a, b)
+    except InputError as error:  # two virtual cohorts call their first ECG alike
+        predictions, unpaired = pd.DataFrame(), f"{error}."
     names = ["a", "b"]
     estimates = side_by_side({"a": a / "tables", "b": b / "tables"})
     estimates["difference"] = estimates["b: estimate"] - estimates["a: estimate"]
@@ -62,7 +67,7 @@ def compare_runs(a: Path, b: Path, out: Path) -> Path:
         "## What was done differently",
         _set(record, "The two records agree in everything but times."),
         "## The same ECGs, scored twice",
-        _set(_predictions(predictions), "No ECG is in both runs, so nothing can be paired."),
+        _set(_predictions(predictions), unpaired),
         "## Every estimate",
         _estimates(estimates, names),
         "`record.csv`, `predictions.csv` and `estimates.csv` beside this page hold every row and digit.",

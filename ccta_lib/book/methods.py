@@ -108,6 +108,7 @@ def training(run: Values) -> str:
         f"The four losses (binary cross-entropy) were weighted by learned uncertainty {{cite}}`kendall2018` {WEIGHTINGS[s['uncertainty']]}, "
         f"learned at {rate}." if unequal else "The four losses (binary cross-entropy) had fixed equal weights.",
         PROJECTIONS[s["pcgrad"]],
+        *_full_size(s),
         f"Internal patients were divided into {s['n_folds']} folds by patient, stratified on the pattern of labels.",
         f"The epoch of each fold was chosen by macro-AUC on {_percent(s['inner_fraction'])} of the training patients, who were neither "
         "trained on nor reported on." if s["selection"] == "nested" else
@@ -115,6 +116,33 @@ def training(run: Values) -> str:
         f"Internal predictions are out of fold; all others are the mean of the {s['n_folds']} networks.",
     ]  # fmt: skip
     return " ".join(sentences)
+
+
+def _full_size(s: Values) -> list[str]:
+    """Say what was trained and how its arithmetic was done, where that is not the ordinary way."""
+    told = []
+    if s.get("trainable", "all") != "all":
+        part = (
+            "The head alone was"
+            if s["trainable"] == "head"
+            else f"The last {s['trainable']} stages and the head were"
+        )
+        told.append(f"{part} trained; the rest of the network kept its starting weights.")
+    if s.get("layer_decay", 1.0) != 1:
+        told.append(
+            f"The learning rate of each stage was {s['layer_decay']:g} of that of the stage above it."
+        )
+    if s.get("micro_batch") is not None:
+        told.append(
+            f"A batch went through the network in parts of {s['micro_batch']} ECGs, which leaves the result as it is."
+        )
+    if s.get("precision", "fp32") != "fp32":
+        told.append(f"The trunk was computed in half precision ({s['precision']}).")
+    if s.get("checkpointing"):
+        told.append(
+            "Activations were computed again for the backward pass, which saves memory and leaves the result as it is."
+        )
+    return told
 
 
 def _discrimination(p: Values) -> str:
