@@ -68,7 +68,8 @@ latex_elements = {
     "printindex": "",
     "figure_align": "H",
     "sphinxsetup": "hmargin={22mm,22mm}, vmargin={26mm,24mm}, verbatimwithframe=false",
-    "preamble": (Path(__file__).parent / "_static" / "print.tex").read_text(encoding="utf-8")
+    "preamble": (Path(__file__).parent / "_static" / "print.tex")
+    .read_text(encoding="utf-8")
     .replace("@LEAD@", lead)
     .replace("@REST@", rest),
 }

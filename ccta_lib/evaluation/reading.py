@@ -185,10 +185,8 @@ def _blind_score(score: pd.DataFrame) -> str:
     right, silent = (score[score["metric"] == m] for m in ("agreement", "abstention"))
     worst = right.loc[right["estimate"].idxmin()]
     fewest = f"{worst['vessel']}, {_LANGUAGE[str(worst['language'])]}, {worst['estimate']:.1%}"
-    return (
-        f"{right['k'].sum() / right['n'].sum():.1%} of {right['n'].sum():,} grades exactly (fewest: {fewest}) and left at "
-        f"most {silent['estimate'].max():.1%} open for a vessel"
-    )
+    exact = f"{right['k'].sum() / right['n'].sum():.1%} of {right['n'].sum():,} grades exactly"
+    return f"{exact} (fewest: {fewest}) and left at most {silent['estimate'].max():.1%} open for a vessel"
 
 
 _LANGUAGE = {"zh": "Chinese", "en": "English"}

@@ -68,7 +68,9 @@ def test_every_page(watched: Any, pages: list[Path], html: Path, axe: Any) -> No
             if (scheme, width) == ("light", 1280):
                 faults += [f"{where}: {v}" for v in serious(axe, page, PART, AXE)]
             # Reference pages take their colours from the same few rules as all others.
-            if (scheme, width) == ("dark", 360) and not name.startswith(("reference/api", "genindex", "py-mod")):
+            if (scheme, width) == ("dark", 360) and not name.startswith(
+                ("reference/api", "genindex", "py-mod")
+            ):
                 faults += [f"{where}: {v}" for v in serious(axe, page, PART, CONTRAST)]
         if len(page.inner_text("main")) < MINIMAL_BODY_TEXT:
             faults.append(f"{name}: hardly any text")
