@@ -21,7 +21,7 @@ def steps(rules: LinkageRules) -> dict[str, list[str]]:
     """Title of each box of the flow and the reasons that lead into it, in the order in which they are applied."""
     quality = [r for r in Reason if r is not Reason.DUPLICATE]
     return {
-        "12-lead ECG of 10 s": [str(r) for r in quality],
+        "Readable ECG of 10 s": [str(r) for r in quality],
         "One patient and time known": [recordings.TWO_PATIENTS, recordings.NO_PATIENT, recordings.NO_TIME],
         "Each recording once": [linkage.TWO_NAMES, str(Reason.DUPLICATE)],
         "CCTA report of the patient": [recordings.NO_REPORT],
