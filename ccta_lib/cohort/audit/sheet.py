@@ -7,6 +7,7 @@ agreement can be estimated for all reports and not for the difficult ones alone.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pandas as pd
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
 from openpyxl.worksheet.datavalidation import DataValidation
 
@@ -124,7 +126,7 @@ def write_sheet(chosen: pd.DataFrame, texts: dict[int, str], path: Path, key: Pa
     sheet = pd.DataFrame({"item": chosen["item"], "vessel": chosen["vessel"],
                           "report": [texts[int(r)] for r in chosen["row"]]})  # fmt: skip
     sheet = sheet.reindex(columns=list(COLUMNS)).fillna("")
-    write_table(chosen, key)
+    write_table(chosen.assign(report_sha256=[_digest(t) for t in sheet["report"]]), key)
     os.chmod(key, 0o600)
     if path.suffix.lower() == ".csv":
         # A report that begins with = or @ would be a formula to a spreadsheet.
@@ -143,7 +145,7 @@ def _write_workbook(sheet: pd.DataFrame, path: Path) -> None:
     page.title = "audit"
     page.append(list(COLUMNS))
     for record in sheet.itertuples(index=False):
-        page.append(["" if v is None else str(v) for v in record])
+        page.append([ILLEGAL_CHARACTERS_RE.sub(" ", str(v)) for v in record])
         for cell in page[page.max_row]:
             cell.data_type = "s"  # text, even if it begins like a formula
     choice = DataValidation(type="list", formula1=f'"{",".join(ANSWERS)}"', allow_blank=True, showErrorMessage=True,
@@ -193,6 +195,11 @@ def read_sheet(path: Path, key: Path) -> AuditSheet:
             faults.append(f"{path}: line {line}: item {item} is not of this audit; remove the line")
         elif item in twice:
             faults.append(f"{path}: line {line}: item {item} stands twice; keep one")
+    digests = known.set_index("item")["report_sha256"]
+    for line, item, text in zip(table.index + 2, table["item"], table["report"].fillna(""), strict=True):
+        if item in ours and _digest(text) != digests[item]:
+            faults.append(f"{path}: line {line}: the report is not the one of item {item} in this audit; is the sheet "
+                          "of another build, or was its text changed?")  # fmt: skip
     lost = sorted(set(known["item"]) - set(table["item"].dropna()))
     faults += [f"{path}: item {i} is missing; restore its line (empty answers are allowed)" for i in lost]
     for auditor in AUDITORS:
@@ -204,9 +211,16 @@ def read_sheet(path: Path, key: Path) -> AuditSheet:
     if faults:
         raise InputError(*faults)
     answers = table.drop(columns=["vessel", "report"])
+    known = known.drop(columns="report_sha256")
     rows = known.merge(answers, on="item", how="left", validate="one_to_one")
     readers = tuple(str(c) for c in known if c not in ("row", "vessel", "stratum", "weight", "item"))
     return AuditSheet(rows, readers)
+
+
+def _digest(text: str) -> str:
+    """Hash a report as it survives a spreadsheet: space, control characters and the guard of a formula do not count."""
+    plain = ILLEGAL_CHARACTERS_RE.sub(" ", text.removeprefix("'"))
+    return hashlib.sha256(" ".join(plain.split()).encode()).hexdigest()
 
 
 def _load(path: Path) -> pd.DataFrame:

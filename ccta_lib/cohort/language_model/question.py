@@ -8,6 +8,7 @@ abstention with its reason, never a grade.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,6 +18,8 @@ from ccta_lib.schema import VESSELS, Grade, Vessel
 
 VERSION = 1  # part of the cache key: another wording is another question
 _STATED = {"high": 0.95, "medium": 0.75, "low": 0.4}
+
+_SEVERE_BAND = re.compile(r"70\s*%?\s*[-~–—～至到]\s*99")
 
 INSTRUCTIONS = """\
 You read reports of coronary CT angiography, in Chinese, English or German, and state the worst current stenosis of
@@ -95,11 +98,17 @@ def _reading(artery: _Artery, report: str) -> GradeReading:
         why = "[a grade without a quote]"
     elif quote not in report:
         why = "[the quote is not in the report]"
-    elif artery.percent is not None and Grade.from_percent(artery.percent) != grade:
+    elif artery.percent is not None and not _fits(artery.percent, grade, quote):
         why = f"[{artery.percent:g} % is not {grade}]"
     if why:
         return GradeReading(None, None, why, 0.0)
     return GradeReading(grade, artery.percent, quote, _STATED[artery.certainty])
+
+
+def _fits(percent: float, grade: Grade, quote: str) -> bool:
+    """Tell whether a percentage is of this grade; 70-99 % is the name of a band, whose end is not an occlusion."""
+    band = grade == Grade.SEVERE and percent == 99 and _SEVERE_BAND.search(quote) is not None
+    return band or Grade.from_percent(percent) == grade
 
 
 def _json_part(answer: str) -> str:

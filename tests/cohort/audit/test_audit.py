@@ -110,6 +110,13 @@ def test_what_auditors_leave_open_is_unknown_unless_the_readers_agree(sheet: tup
     assert final.loc[(4, "RCA")].tolist() == ["severe", "readers"]
 
 
+def test_signs_that_no_workbook_can_hold_do_not_stop_the_audit(tmp_path: Path) -> None:
+    paths = tmp_path / "audit.xlsx", tmp_path / "key.parquet"
+    chosen = candidates({"rule": RULE, "model": MODEL}, sample=0, seed=0)
+    write_sheet(chosen, dict.fromkeys((3, 4), "LAD\x0b 75%\r\nRCA\x00 normal"), *paths)
+    assert len(read_sheet(*paths).rows) == len(chosen)
+
+
 def test_a_csv_sheet_survives_the_way_there_and_back(tmp_path: Path) -> None:
     chosen = candidates({"rule": RULE, "model": MODEL}, sample=2, seed=0)
     paths = tmp_path / "audit.csv", tmp_path / "key.parquet"
@@ -129,6 +136,7 @@ def test_a_csv_sheet_survives_the_way_there_and_back(tmp_path: Path) -> None:
         (lambda t: pd.concat([t, t.iloc[:1]]), "stands twice; keep one"),
         (lambda t: t.assign(item=["99-LM", *t["item"][1:]]), "item 99-LM is not of this audit"),
         (lambda t: t.drop(columns="comment"), "column comment is missing"),
+        (lambda t: t.assign(report="other"), "the report is not the one of item"),
     ],
 )
 def test_a_damaged_sheet_is_refused_line_by_line(tmp_path: Path, change, message: str) -> None:

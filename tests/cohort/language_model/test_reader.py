@@ -155,6 +155,13 @@ def test_what_cannot_be_believed_is_an_abstention_with_its_reason(reply: str, wh
     assert why in found[Vessel.LAD].evidence
 
 
+def test_the_severe_band_ends_below_occlusion() -> None:
+    report = "LAD 70-99% stenosis"
+    reading = check_answer(answer(LAD=artery("severe", 99.0, "70-99% stenosis")), report)[Vessel.LAD]
+    assert reading.grade == Grade.SEVERE
+    assert check_answer(answer(LAD=artery("severe", 99.0, "99% stenosis")), report)[Vessel.LAD].grade is None
+
+
 def test_a_cut_answer_is_no_answer() -> None:
     assert {r.grade for r in check_answer(answer(), REPORT, complete=False).values()} == {None}
 
