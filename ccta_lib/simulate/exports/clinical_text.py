@@ -171,7 +171,8 @@ def history_text(
         return "", told
     if language == "zh":
         return _pick(("，", "；", "。"), rng).join(parts) + "。", told
-    text = _pick((", ", "; ", ". "), rng).join(parts)
+    # "Denies diabetes, hypertension" denies both: after a denial a comma would not tell what was meant.
+    text = _pick((", ", "; ", ". ") if not absent else ("; ", ". "), rng).join(parts)
     return text[:1].upper() + text[1:] + ".", told
 
 
