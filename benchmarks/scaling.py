@@ -1,8 +1,8 @@
 """Time and memory of training steps and of scoring against batch, samples, parameters and worker processes.
 
 Run `python benchmarks/scaling.py` (some two and a half minutes on two quiet cores); it goes on where it was killed, and
-`--anew` starts again. Every row is a fresh process with one torch thread; with two workers, two of them at the same time, each
-with its own batch. Times are medians over repeated calls after one that does not count. The table goes to
+`--anew` starts again. Every row is a fresh process with one torch thread; with two workers, two at the same time,
+each with its own batch. Times are medians over repeated calls after one that does not count. The table goes to
 book/reference/scaling.csv, which the page beside it shows.
 """
 
