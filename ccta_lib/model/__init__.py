@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccta_lib.errors import MissingExtraError
+from ccta_lib.extras import load_name
 from ccta_lib.model.contract import CONTRACTS, InputContract
 
 if TYPE_CHECKING:
@@ -46,13 +45,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    except ModuleNotFoundError as error:
-        if error.name not in {"torch", "safetensors"}:
-            raise
-        raise MissingExtraError(
-            f"{__name__}.{name} needs {error.name}; install the extra: pip install 'ccta-lib[train]'"
-        ) from error
+    return load_name(__name__, _HOME, name)
