@@ -9,7 +9,7 @@ from typing import Any
 from ccta_lib.errors import MissingExtraError
 
 # Package of an extra to the extra; only those that a package's names are loaded for.
-EXTRAS = {"torch": "train", "safetensors": "train", "openpyxl": "exports", "httpx": "exports", "tenacity": "exports"}
+EXTRAS = {"torch": "train", "safetensors": "train", "openpyxl": "exports"}
 
 
 def load_name(package: str, homes: Mapping[str, str], name: str) -> Any:

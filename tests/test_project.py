@@ -114,3 +114,15 @@ def test_training_without_torch_names_the_extra() -> None:
         "except MissingExtraError as error:\n    assert 'ccta-lib[train]' in str(error)\n"
         "else:\n    raise SystemExit(1)\n"
     )
+
+
+@pytest.mark.parametrize("code", [
+    "from ccta_lib.cohort.audit import prepare_audit", "from ccta_lib.cohort.language_model import Endpoint",
+])  # fmt: skip
+def test_without_the_extra_exports_its_name_is_told(code: str) -> None:
+    absent = WITHOUT_TORCH.replace('{"torch", "safetensors"}', '{"openpyxl", "httpx", "tenacity"}')
+    told = (
+        f"try:\n    {code}\nexcept Exception as error:\n    assert 'ccta-lib[exports]' in str(error), error\n"
+        "else:\n    raise SystemExit(1)\n"
+    )
+    subprocess.run([sys.executable, "-c", absent + told], check=True, cwd=ROOT)

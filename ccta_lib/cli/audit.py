@@ -28,7 +28,7 @@ def audit_sheet(
     Example:
       ccta cohort audit-sheet cohort --reports export/reports.xlsx --columns export/columns.yaml --out audit.xlsx
     """
-    from ccta_lib.cohort.audit.build import prepare_audit
+    from ccta_lib.cohort.audit import prepare_audit
 
     chosen = prepare_audit(build, reports, sheet, columns=columns, sample=sample, seed=seed)
     counts = chosen["stratum"].value_counts()
@@ -57,7 +57,7 @@ def audit(build: Path, sheet: Path, level: float, n_boot: int, seed: int) -> Non
       ccta cohort audit cohort audit.xlsx
     """
     from ccta_lib.book.show import interval
-    from ccta_lib.cohort.audit.build import finish_audit
+    from ccta_lib.cohort.audit import finish_audit
 
     done = finish_audit(build, sheet, level=level, n_boot=n_boot, seed=seed)
     shown = done.agreement.assign(value=interval(done.agreement))

@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
-import tenacity
+from ccta_lib.errors import CctaError, InputError, MissingExtraError
 
-from ccta_lib.errors import CctaError, InputError
+try:
+    import httpx
+    import tenacity
+except ModuleNotFoundError as error:
+    raise MissingExtraError(
+        f"a language model's endpoint needs {error.name}: pip install 'ccta-lib[exports]'"
+    ) from error
 
 # Busy, restarting or overloaded: the same question may be answered a little later.
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})

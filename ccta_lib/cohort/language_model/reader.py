@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from ccta_lib.cohort.language_model.cache import AnswerCache
 from ccta_lib.cohort.language_model.deidentify import Identifiers, deidentify, still_identifies
@@ -16,6 +15,9 @@ from ccta_lib.cohort.language_model.question import check_answer, fingerprint, m
 from ccta_lib.cohort.text import GradeReading
 from ccta_lib.errors import InputError
 from ccta_lib.schema import VESSELS, Vessel
+
+if TYPE_CHECKING:
+    import httpx
 
 Readings = dict[Vessel, GradeReading]
 WITHHELD = "[withheld: still identifying after de-identification]"
