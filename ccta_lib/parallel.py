@@ -151,13 +151,13 @@ def _engine(workers: int) -> Iterator[int]:
 
 def _piece(position: int, call: bytes, parent: int, host: str) -> tuple[int, Any]:
     if os.getppid() == parent and gethostname() == host:
-        _leave_with(parent)
+        leave_with(parent)
     function, arguments = pickle.loads(call)
     return position, function(*arguments)
 
 
-def _leave_with(parent: int) -> None:
-    """End this worker when its parent is gone: it would write the same files as the resumed run's worker."""
+def leave_with(parent: int) -> None:
+    """End this worker when its parent is gone, which a killed one cannot do: it would work beside the resumed run's."""
     global _watched
     if _watched:
         return

@@ -7,8 +7,6 @@ the text of a table that need not fit into memory.
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,6 +16,7 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from ccta_lib.errors import CctaError
+from ccta_lib.parallel import leave_with
 
 Result = TypeVar("Result")
 
@@ -46,7 +45,7 @@ def in_order(function: Callable[..., Result], arguments: Iterable[tuple[Any, ...
             yield function(*one)
         return
     pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_leave_with, initargs=(os.getpid(),)
+        workers, mp_context=get_context("spawn"), initializer=leave_with, initargs=(os.getpid(),)
     )
     with pool:
         queue: deque[Future[Result]] = deque()
@@ -63,14 +62,3 @@ def in_order(function: Callable[..., Result], arguments: Iterable[tuple[Any, ...
         finally:
             for future in queue:
                 future.cancel()
-
-
-def _leave_with(parent: int) -> None:
-    """End this worker when its parent is gone: a killed parent cannot end it."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
