@@ -40,6 +40,8 @@ INPUTS = {
 }
 
 
+# Between a chapter's name and what is special about one run of it: `discrimination--n_boot-500`.
+VARIANT = "--"
 # Set by the runner: a variant of a chapter leaves its tables and figures under a name of its own.
 RUN_AS = "CCTA_RUN_AS"
 
@@ -85,7 +87,7 @@ class Chapter:
 
     def __init__(self, name: str, run_dir: str = "", *, data_kind: str = "") -> None:
         run_as = os.environ.get(RUN_AS, "")
-        self.name = run_as if run_as.startswith(f"{name}--") else name
+        self.name = run_as if run_as.startswith(f"{name}{VARIANT}") else name
         self.run_dir = find_run(run_dir)
         self._data_kind = data_kind
         apply_style()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ccta_lib.book.show import interval
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation import auc_difference
 from ccta_lib.files import read_json
@@ -111,6 +112,15 @@ def differing(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
             other = table[f"{name}: {value}"].to_numpy(dtype=float)
             same &= (first == other) | (np.isnan(first) & np.isnan(other))
     return table[~same].reset_index(drop=True)
+
+
+def in_cells(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Set rows of `side_by_side` for a reader: keys that tell them apart, one `estimate [low, high]` per name."""
+    shown = rows[telling_keys(rows)].astype("string").fillna("")
+    for name in names:
+        values = rows[[f"{name}: {v}" for v in VALUES]]
+        shown[name] = interval(values.set_axis(VALUES, axis=1))
+    return shown
 
 
 def record_differences(a: Path, b: Path) -> pd.DataFrame:

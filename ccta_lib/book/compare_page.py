@@ -11,10 +11,10 @@ from ccta_lib.banner import banner_text
 from ccta_lib.book.chapter import pipe_table
 from ccta_lib.book.compare import (
     differing,
+    in_cells,
     prediction_differences,
     record_differences,
     side_by_side,
-    telling_keys,
 )
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.provenance import RunRecord
@@ -112,9 +112,6 @@ def _estimates(table: pd.DataFrame, names: list[str]) -> str:
     )
     if changed.empty:
         return said
-    shown = changed[telling_keys(changed)].astype("string").fillna("")
-    for name in names:
-        values = changed[[f"{name}: {v}" for v in ("estimate", "low", "high")]]
-        shown[name] = interval(values.set_axis(["estimate", "low", "high"], axis=1))
+    shown = in_cells(changed, names)
     shown["b minus a"] = changed["difference"].map("{:+.4f}".format)
     return f"{said}\n\n{_set(shown, '')}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccta_lib.banner import MARKS
-from ccta_lib.book.runner import VARIANT
+from ccta_lib.book.chapter import VARIANT
 
 BOOK_TITLE = "Coronary stenosis from the ECG: an executable paper"
 AUTHORS = "The ccta-lib authors"

@@ -12,12 +12,12 @@ import nbformat
 import pandas as pd
 
 from ccta_lib.banner import banner_text
-from ccta_lib.book.chapter import pipe_table
+from ccta_lib.book.chapter import VARIANT, pipe_table
 from ccta_lib.book.disclosure import book_bibtex
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.methods import methods_text
 from ccta_lib.book.reporting import items_table, read_items
-from ccta_lib.book.runner import VARIANT, chapter_names, read_chapter
+from ccta_lib.book.runner import chapter_names, read_chapter
 from ccta_lib.cohort.exports.columns import INPUTS as INPUT_COLUMNS
 from ccta_lib.schema import COHORT_COLUMNS, COHORTS, PREDICTION_COLUMNS, data_dictionary
 

@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ccta_lib.book.chapter import INPUTS, RUN_AS
+from ccta_lib.book.chapter import INPUTS, RUN_AS, VARIANT
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.parameters import Parameter, check_parameters, read_parameters
 from ccta_lib.book.provenance import RunRecord, code_hash, versions
@@ -30,8 +30,6 @@ CHAPTERS = (
     "exports", "cohort", "training", "discrimination", "subgroups", "severity", "calibration", "time-to-infarction",
     "decision-curves", "explainability", "paper",
 )  # fmt: skip
-# Between a chapter's name and what is special about this run of it: `discrimination--n_boot-500`.
-VARIANT = "--"
 # A kernel logs the interrupt that comes before every shutdown as an error; its real errors reach us as cells.
 QUIET = ["--IPKernelApp.log_level=CRITICAL"]
 START_TIMEOUT = 300  # seconds a kernel may take to start on a busy machine

@@ -13,11 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from ccta_lib.book.chapter import Chapter, pipe_table
-from ccta_lib.book.compare import differing, side_by_side, telling_keys
+from ccta_lib.book.chapter import VARIANT, Chapter, pipe_table
+from ccta_lib.book.compare import differing, in_cells, side_by_side, telling_keys
 from ccta_lib.book.provenance import RunRecord
-from ccta_lib.book.runner import VARIANT, read_chapter, run_chapters
-from ccta_lib.book.show import interval
+from ccta_lib.book.runner import read_chapter, run_chapters
 from ccta_lib.errors import ParameterError
 from ccta_lib.files import atomic_path
 from ccta_lib.plots.sweep import sweep_panels
@@ -146,7 +145,9 @@ def _write_page(chapter: str, done: list[Setting], run_dir: Path) -> Path:
             )
             parts.append(drawn.myst)
         parts.append(
-            page.table(changed, "differences", _caption(changed), shown=_shown(changed, labels)).myst
+            page.table(
+                changed, "differences", _caption(changed), shown=in_cells(changed.head(MOST_ROWS), labels)
+            ).myst
         )
     page.save_table(table, "estimates")
     path = run_dir / "sweeps" / f"{comparison_name(chapter)}.md"
@@ -168,14 +169,3 @@ def _finding(table: pd.DataFrame, changed: pd.DataFrame) -> str:
 def _caption(changed: pd.DataFrame) -> str:
     cut = f" The first {MOST_ROWS} of {len(changed)}; the CSV holds all." if len(changed) > MOST_ROWS else ""
     return f"Estimates that differ between settings.{cut}"
-
-
-def _shown(changed: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """Set each setting's estimate and interval in one cell; key columns that never vary are left out."""
-    rows = changed.head(MOST_ROWS)
-    keys = telling_keys(rows)
-    shown = rows[keys].astype("string").fillna("")
-    for label in labels:
-        values = rows[[f"{label}: {v}" for v in ("estimate", "low", "high")]]
-        shown[label] = interval(values.set_axis(["estimate", "low", "high"], axis=1))
-    return shown
