@@ -43,3 +43,27 @@ def cohort_and_store(tmp_path_factory) -> tuple[pd.DataFrame, WaveformStore]:
     rows = [i for i in range(n) if i != 7]
     writer.write(rows, np.stack([draw(rng, ill[i]) for i in rows]).astype(np.float32))
     return validate(table), writer.finish()
+
+
+@pytest.fixture(scope="session")
+def fold_job(cohort_and_store):
+    """Make the job of one fold on the small cohort: 36 ECGs to train on, 8 to choose the epoch, 12 to report."""
+    torch = pytest.importorskip("torch")
+    from ccta_lib.model.contract import NANO_CONTRACT
+    from ccta_lib.training.folds import label_matrix
+    from ccta_lib.training.job import FoldJob
+    from ccta_lib.training.prepared import prepare_signals
+
+    def make(folder, *, fold, settings, **rest):
+        torch.set_num_threads(1)
+        cohort, store = cohort_and_store
+        table = cohort[cohort["ecg_id"] != "e007"].reset_index(drop=True)
+        signals = prepare_signals(store, table["ecg_id"].tolist(), NANO_CONTRACT, folder / "x.npy")
+        targets = label_matrix(table)
+        rows = np.flatnonzero(~np.isnan(targets).all(axis=1))
+        return FoldJob(
+            fold=fold, folder=folder / f"fold{fold}", key="k", signals=signals, targets=targets, train=rows[:36],
+            inner=rows[36:44], outer=rows[44:56], settings=settings, seed=5, **rest,
+        )  # fmt: skip
+
+    return make

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -20,11 +19,9 @@ from sklearn.metrics import roc_auc_score
 from ccta_lib.errors import InputError, ParameterError
 from ccta_lib.files import read_json
 from ccta_lib.model.contract import NANO_CONTRACT
-from ccta_lib.training.folds import label_matrix
 from ccta_lib.training.job import FoldJob, derive_seed
 from ccta_lib.training.loop import train_fold
 from ccta_lib.training.network import build_network
-from ccta_lib.training.prepared import prepare_signals
 from ccta_lib.training.scoring import best_epoch, eligible_vessels, score, vessel_aucs
 from ccta_lib.training.settings import TrainingSettings
 from ccta_lib.training.state import CHECKPOINT
@@ -33,18 +30,8 @@ SETTINGS = TrainingSettings(init="scratch", epochs=3, batch_size=8, learning_rat
 
 
 @pytest.fixture(scope="module")
-def job(cohort_and_store, tmp_path_factory) -> FoldJob:
-    torch.set_num_threads(1)
-    cohort, store = cohort_and_store
-    table = cohort[cohort["ecg_id"] != "e007"].reset_index(drop=True)
-    folder = tmp_path_factory.mktemp("fold")
-    signals = prepare_signals(store, table["ecg_id"].tolist(), NANO_CONTRACT, folder / "x.npy")
-    targets = label_matrix(table)
-    rows = np.flatnonzero(~np.isnan(targets).all(axis=1))
-    return FoldJob(
-        fold=1, folder=folder / "fold1", key="k", signals=signals, targets=targets, train=rows[:36],
-        inner=rows[36:44], outer=rows[44:56], settings=SETTINGS, seed=5,
-    )  # fmt: skip
+def job(fold_job, tmp_path_factory) -> FoldJob:
+    return fold_job(tmp_path_factory.mktemp("fold"), fold=1, settings=SETTINGS)
 
 
 def files(folder: Path) -> dict[str, bytes]:

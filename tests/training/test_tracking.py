@@ -5,13 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
-from ccta_lib.model.contract import NANO_CONTRACT
-from ccta_lib.training.folds import label_matrix
 from ccta_lib.training.job import FoldJob
 from ccta_lib.training.loop import train_fold
-from ccta_lib.training.run import prepare_signals
 from ccta_lib.training.settings import TrainingSettings
 from ccta_lib.training.tracking import allocator
 
@@ -21,18 +17,9 @@ SETTINGS = TrainingSettings(
 
 
 @pytest.fixture(scope="module")
-def job(cohort_and_store, tmp_path_factory) -> FoldJob:
-    torch.set_num_threads(1)
-    cohort, store = cohort_and_store
-    table = cohort[cohort["ecg_id"] != "e007"].reset_index(drop=True)
+def job(fold_job, tmp_path_factory) -> FoldJob:
     folder = tmp_path_factory.mktemp("fold")
-    signals = prepare_signals(store, table["ecg_id"].tolist(), NANO_CONTRACT, folder / "x.npy")
-    targets = label_matrix(table)
-    rows = np.flatnonzero(~np.isnan(targets).all(axis=1))
-    return FoldJob(
-        fold=0, folder=folder / "fold0", key="k", signals=signals, targets=targets, train=rows[:36],
-        inner=rows[36:44], outer=rows[44:56], settings=SETTINGS, seed=5, board=folder / "board",
-    )  # fmt: skip
+    return fold_job(folder, fold=0, settings=SETTINGS, board=folder / "board")
 
 
 @pytest.fixture(scope="module")
