@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from ccta_lib.banner import CAPTION_START, MARKS
 from ccta_lib.book.locate import find_run
+from ccta_lib.book.study import find_study, origin, shipped_study, study_entry
 from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path
 from ccta_lib.plots.style import apply_style, mark
@@ -90,6 +91,7 @@ class Chapter:
         self.name = run_as if run_as.startswith(f"{name}{VARIANT}") else name
         self.run_dir = find_run(run_dir)
         self._data_kind = data_kind
+        self._studied: list[Path] = []
         apply_style()
 
     def has(self, name: str) -> bool:
@@ -108,6 +110,26 @@ class Chapter:
         if not path.exists():
             raise InputError(f"{path}: chapter {self.name} needs it, and this run does not hold it")
         return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+
+    def study(self, table: str) -> pd.DataFrame:
+        """Read a table that `ccta study` made: the run's own, else one beside the run, else the shipped one.
+
+        Raises
+        ------
+        InputError
+            If it is in none of these places.
+        """
+        path = find_study(table, self.run_dir)
+        if path is None:
+            raise InputError(f"{table}.parquet: chapter {self.name} needs it; make it with `ccta study`")
+        self._studied.append(path)
+        return pd.read_parquet(path)
+
+    def study_origin(self) -> Shown:
+        """Say when, where and with which seeds and sizes the tables read so far were made."""
+        entries = [study_entry(p) for p in self._studied]
+        shipped = [p.parent == shipped_study() for p in self._studied]
+        return sentence(origin(entries, shipped=all(shipped)))
 
     @cached_property
     def predictions(self) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from ccta_lib.book.chapter import INPUTS, RUN_AS, VARIANT
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.parameters import Parameter, check_parameters, read_parameters
 from ccta_lib.book.provenance import RunRecord, code_hash, versions
+from ccta_lib.book.study import find_study, study_entry
 from ccta_lib.errors import ChapterError, InputError, MissingExtraError, ParameterError
 from ccta_lib.files import atomic_path, sha256_file, sha256_json
 from ccta_lib.progress import Progress
@@ -46,6 +47,7 @@ LIBRARY = (
     "simulate",
     "book/chapter.py",
     "book/show.py",
+    "book/study.py",
     "banner.py",
 )
 
@@ -54,7 +56,7 @@ LIBRARY = (
 class ChapterSource:
     """A chapter's text: its notebook, the inputs it requires or can use, and its parameters.
 
-    A required `a|b` is there when either is.
+    A required `a|b` is there when either is; `study` names the tables of `ccta study` it is about.
     """
 
     name: str
@@ -62,6 +64,7 @@ class ChapterSource:
     title: str
     requires: tuple[str, ...]
     uses: tuple[str, ...]
+    study: tuple[str, ...]
     parameters: dict[str, Parameter]
     notebook: Any
 
@@ -106,7 +109,7 @@ def read_chapter(name: str) -> ChapterSource:
     }
     return ChapterSource(
         name, path, title, tuple(header.get("requires", ["predictions"])), tuple(header.get("uses", [])),
-        read_parameters(cells[0].source, chapter=chapter), notebook,
+        tuple(header.get("study", [])), read_parameters(cells[0].source, chapter=chapter), notebook,
     )  # fmt: skip
 
 
@@ -183,6 +186,9 @@ def _key(source: ChapterSource, values: dict[str, Any], run_dir: Path) -> str:
         path = run_dir / INPUTS[name]
         path = path / "store.json" if path.is_dir() else path
         inputs[name] = sha256_file(path) if path.is_file() else None
+    for table in source.study:
+        found = find_study(table, run_dir)
+        inputs[f"study {table}"] = None if found is None else [sha256_file(found), study_entry(found)]
     return sha256_json([sha256_file(source.path), values, inputs, code_hash(*LIBRARY), versions()])
 
 
@@ -192,9 +198,14 @@ def execute_chapter(name: str, values: dict[str, Any], run_dir: Path) -> tuple[f
     source = read_chapter(name)
     executed = run_dir / "executed"
     missing = [n for n in source.requires if not any((run_dir / INPUTS[i]).exists() for i in n.split("|"))]
+    unmade = [t for t in source.study if find_study(t, run_dir) is None]
     import nbformat
 
-    notebook = not_available(source, missing) if missing else _run_notebook(source, values, executed)
+    notebook = (
+        not_available(source, missing, unmade)
+        if missing or unmade
+        else _run_notebook(source, values, executed)
+    )
 
     with atomic_path(executed / f"{name}.ipynb") as path:
         nbformat.write(notebook, path)
@@ -202,12 +213,18 @@ def execute_chapter(name: str, values: dict[str, Any], run_dir: Path) -> tuple[f
     return round(time.perf_counter() - start, 2), round(peak, 1)
 
 
-def not_available(source: ChapterSource, missing: list[str]) -> Any:
-    """Return a notebook of one sentence that says which input this run does not hold."""
+def not_available(source: ChapterSource, missing: list[str], unmade: list[str] | None = None) -> Any:
+    """Return a notebook of a sentence or two: which input this run does not hold, which study tables are not made."""
     from nbformat.v4 import new_markdown_cell, new_notebook
 
-    files = " and ".join(" or ".join(f"`{INPUTS[i]}`" for i in n.split("|")) for n in missing)
-    cell = new_markdown_cell(f"# {source.title}\n\nThis chapter needs {files}, which this run does not hold.")
+    said = []
+    if missing:
+        files = " and ".join(" or ".join(f"`{INPUTS[i]}`" for i in n.split("|")) for n in missing)
+        said.append(f"This chapter needs {files}, which this run does not hold.")
+    if unmade:
+        files = " and ".join(f"`{t}.parquet`" for t in unmade)
+        said.append(f"This chapter needs {files} of the studies, not available here; `ccta study` makes it.")
+    cell = new_markdown_cell(f"# {source.title}\n\n" + " ".join(said))
     cell["id"] = f"{source.name}-00"
     return new_notebook(cells=[cell], metadata=source.notebook.metadata)
 

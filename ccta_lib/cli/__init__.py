@@ -7,7 +7,7 @@ import sys
 import click
 
 from ccta_lib import __version__
-from ccta_lib.cli import adapters, audit, book, cohort, networks, simulate, tables
+from ccta_lib.cli import adapters, audit, book, cohort, networks, simulate, study, tables
 from ccta_lib.errors import CctaError, InputError
 
 MOST_FAULTS = 20
@@ -56,6 +56,7 @@ for verb in (
     networks.train,
     networks.predict,
     networks.estimate,
+    study.study,
     tables.check,
 ):
     cli.add_command(verb)

@@ -87,6 +87,7 @@ def simulate_cohort(
     seed: int,
     settings: Settings = DEFAULT_SETTINGS,
     null: bool = False,
+    prefix: str = "",
     workers: int = 1,
     progress: Callable[..., None] | None = None,
 ) -> Path:
@@ -102,6 +103,8 @@ def simulate_cohort(
     settings : Settings
     null : bool
         Switch off every trace of ischaemia and infarct: the confounding floor.
+    prefix : str
+        Put before every ECG, examination and patient id, so that two simulations share no identifier.
     workers : int
         Processes that make waveforms.
     progress : callable, optional
@@ -128,12 +131,16 @@ def simulate_cohort(
         raise ParameterError(*faults)
     folder = Path(out)
     job = Job(sizes, seed, settings.without_disease() if null else settings)
-    key = sha256_json({"format": FORMAT, "job": dataclasses.asdict(job), "null": null})
+    named = {"prefix": prefix} if prefix else {}
+    key = sha256_json({"format": FORMAT, "job": dataclasses.asdict(job), "null": null} | named)
     record = folder / "simulation.json"
     if record.is_file() and read_json(record).get("key") == key and (folder / "cohort.parquet").is_file():
         return folder / "cohort.parquet"
     folder.mkdir(parents=True, exist_ok=True)
     table, truth = tables(job, null=null)
+    for frame in (table, truth):
+        for column in {"ecg_id", "exam_id", "patient_id"} & set(frame.columns):
+            frame[column] = prefix + frame[column]
     store = StoreWriter(folder / "waveforms", list(table["ecg_id"]), key=key)
     _write_waveforms(job, store, workers, progress)
     store.finish()

@@ -1,0 +1,94 @@
+"""How large the studies are: `book/parameters/study.yaml` is the one home of these numbers.
+
+A study that needs sizes of its own adds a model here, a field of `StudySize`, and a line to both sections of the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ccta_lib.book.locate import book_folder
+from ccta_lib.errors import ParameterError
+
+SIZES = ("study", "smoke")
+Count = Annotated[int, Field(ge=1)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """Base of all parts of a size: frozen, and a name nobody knows is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LearningCurves(Section):
+    """Sizes of the training cohort, in patients, and the starts that are compared at each."""
+
+    patients: Annotated[list[Annotated[int, Field(ge=30)]], Field(min_length=1)]
+    inits: Annotated[list[Literal["nano", "scratch"]], Field(min_length=1)]
+
+
+class StudySize(Section):
+    """Size of all studies.
+
+    Attributes
+    ----------
+    seeds : one virtual cohort, split and network each; arms are compared within a seed
+    patients, exams, ecgs : of the virtual cohort of a seed
+    test_ecgs : fresh ECGs of other patients of the same distribution, on which every arm of a seed is reported
+    epochs, learning_rate : of fine-tuning
+    """
+
+    seeds: Seeds
+    patients: Count
+    exams: Count
+    ecgs: Count
+    test_ecgs: Count
+    epochs: Count
+    learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    learning_curves: LearningCurves
+
+    def shared(self) -> dict[str, Any]:
+        """Return what every cell depends on: all but the seeds and the studies' own sections."""
+        names = ("patients", "exams", "ecgs", "test_ecgs", "epochs", "learning_rate")
+        return self.model_dump(mode="json", include=set(names))
+
+    def section(self, study: str) -> dict[str, Any]:
+        """Return a study's own section, empty where it has none."""
+        part = getattr(self, study.replace("-", "_"), None)
+        return part.model_dump(mode="json") if isinstance(part, Section) else {}
+
+
+def load_size(name: str = "study", *, path: Path | None = None) -> StudySize:
+    """Read one size from `book/parameters/study.yaml`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such size, or with one line per wrong setting.
+    """
+    path = path or book_folder() / "parameters" / "study.yaml"
+    try:
+        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{path}: is not YAML ({error}); mend the file") from error
+    if not isinstance(sections, dict) or name not in sections:
+        known = ", ".join(sections) if isinstance(sections, dict) else "none"
+        raise ParameterError(f"{path}: holds no section {name!r}; found {known}")
+    if not isinstance(sections[name], dict):
+        raise ParameterError(
+            f"{path}: {name}: found {sections[name]!r}; expected a mapping of names to values"
+        )
+    try:
+        return StudySize(**sections[name])
+    except ValidationError as error:
+        raise ParameterError(
+            *(
+                f"{path}: {name}.{'.'.join(str(p) for p in e['loc'])}: found {e['input']!r}; {e['msg']}"
+                for e in error.errors()
+            )
+        ) from error
