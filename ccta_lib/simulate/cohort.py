@@ -30,6 +30,9 @@ from ccta_lib.simulate.synthesis import synthesise
 from ccta_lib.simulate.waves import PLANTED_WAVES, Waves, draw_waves
 
 FORMAT = 1
+"""Raised whenever the same settings would draw other waveforms."""
+TABLE_FORMAT = 2
+"""Raised whenever the tables change and the waveforms do not: those of an older folder are then kept."""
 BLOCK = 64
 """ECGs whose waves are drawn together; a constant of the format, since it decides which numbers they get."""
 
@@ -131,8 +134,11 @@ def simulate_cohort(
         raise ParameterError(*faults)
     folder = Path(out)
     job = Job(sizes, seed, settings.without_disease() if null else settings)
+    values = dataclasses.asdict(job) | {"settings": job.settings.of_waves()}
     named = {"prefix": prefix} if prefix else {}
-    key = sha256_json({"format": FORMAT, "job": dataclasses.asdict(job), "null": null} | named)
+    waves_key = sha256_json({"format": FORMAT, "job": values, "null": null} | named)
+    symptom = dataclasses.asdict(job.settings.symptom)
+    key = sha256_json({"table": TABLE_FORMAT, "waves": waves_key, "symptom": symptom})
     record = folder / "simulation.json"
     if record.is_file() and read_json(record).get("key") == key and (folder / "cohort.parquet").is_file():
         return folder / "cohort.parquet"
@@ -141,7 +147,7 @@ def simulate_cohort(
     for frame in (table, truth):
         for column in {"ecg_id", "exam_id", "patient_id"} & set(frame.columns):
             frame[column] = prefix + frame[column]
-    store = StoreWriter(folder / "waveforms", list(table["ecg_id"]), key=key)
+    store = StoreWriter(folder / "waveforms", list(table["ecg_id"]), key=waves_key)
     _write_waveforms(job, store, workers, progress)
     store.finish()
     write_table(truth, folder / "truth.parquet")
@@ -200,7 +206,8 @@ def tables(job: Job, *, null: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]
     table["waveform"] = [f"waveforms/signals.npy#{row}" for row in range(len(table))]
     order = ["ecg_id", "patient_id", "exam_id", "site", "cohort", "waveform", "sampling_hz", "ecg_time",
              "ccta_time", "age", "sex", "diabetes", "hypertension", "prior_mi", "ecg_normal",
-             *[v.grade_column for v in VESSELS], "followup_days", "mi_event", "end_reason", "data_kind"]  # fmt: skip
+             *[v.grade_column for v in VESSELS], "symptom", "followup_days", "mi_event", "end_reason",
+             "data_kind"]  # fmt: skip
     return table[order], truth_table
 
 

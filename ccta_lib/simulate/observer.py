@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,7 +30,7 @@ COLUMNS = ["cohort", "vessel", "unit", "upper", "upper_se", "lower", "lower_se",
 
 def settings_key(settings: Settings) -> str:
     """Hash of what the distribution of waves depends on."""
-    return sha256_json({"format": FORMAT, "settings": dataclasses.asdict(settings)})
+    return sha256_json({"format": FORMAT, "settings": settings.of_waves()})
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ccta_lib.schema import GRADE_BOUNDARIES, Grade
 from ccta_lib.simulate.followup import outcomes
 from ccta_lib.simulate.settings import Margins, Settings
 from ccta_lib.simulate.stenosis import stenosis
+from ccta_lib.simulate.symptom import draw_symptoms
 from ccta_lib.simulate.waves import Hearts, base_vectors, dose_of
 
 CohortName = Literal["internal", "external", "followup"]
@@ -164,6 +165,9 @@ def draw_cohort(name: CohortName, sizes: CohortSizes, *, seed: int, settings: Se
     hearts = _hearts(people, draws, settings, rng)
     exam = np.repeat(np.arange(n_exams), per_exam)
     table = _table(name, people, patient, exam, no_age, no_sex, settings, rng)
+    symptoms = draw_symptoms(people.percent[patient], people.male[patient], people.diabetes[patient], settings,
+                             np.random.default_rng([seed, COHORT_CODES[name], 4]))  # fmt: skip
+    table.insert(list(table.columns).index("followup_days"), "symptom", symptoms[exam])
     rows = patient[exam]
     return Cohort(name, table, hearts.take(rows), people.percent[rows], margins)
 

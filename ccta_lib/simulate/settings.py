@@ -17,7 +17,9 @@ import pandas as pd
 
 Vector = tuple[float, float, float]
 PerVessel = tuple[float, float, float, float]
-"""Four values in the order of `ccta_lib.schema.VESSELS`: RCA, LM, LAD, LCX."""
+PerSymptom = tuple[float, float, float, float, float]
+"""Four values in the order of `ccta_lib.schema.VESSELS`: RCA, LM, LAD, LCX. `PerSymptom`: five in the order
+typical, atypical, nonanginal, dyspnoea, none."""
 
 ASSUMED = "assumption"
 TUNED = "assumption, tuned so that the ideal observer and a trained network end near the published AUC"
@@ -47,6 +49,25 @@ class Margins:
 
 
 @dataclass(frozen=True)
+class SymptomSettings:
+    """Why the CCTA was requested: log odds of typical, atypical, non-anginal pain, dyspnoea and no symptom.
+
+    Chosen for patients referred to CCTA, where typical angina is uncommon: one in ten, a third atypical.
+    """
+
+    share: PerSymptom = _value(
+        (0.09, 0.34, 0.26, 0.15, 0.16), "share of examinations of men without ischaemia or diabetes"
+    )
+    on_dose: PerSymptom = _value(
+        (1.6, 0.6, 0.0, 0.5, 0.0),
+        "log odds per unit of the largest dose",
+        "assumption; severe disease, typical against non-anginal pain: odds ratio about 3, as ESC 2019 implies",
+    )
+    on_female: PerSymptom = _value((-0.3, 0.1, 0.1, 0.3, 0.0), "log odds")
+    on_diabetes: PerSymptom = _value((-0.3, 0.0, 0.0, 0.3, 0.4), "log odds")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Settings of the virtual cohort; frozen before the shipped run."""
 
@@ -65,6 +86,8 @@ class Settings:
         diabetes=97 / 400, hypertension=171 / 400, prior_mi=16 / 400,
         severe=(64 / 400, 4 / 400, 83 / 400, 55 / 400), age_shape=-6.0, noise=1.5,
     )  # fmt: skip
+
+    symptom: SymptomSettings = SymptomSettings()
 
     # --- patients -------------------------------------------------------------------------------------
     age_reference: float = _value(60.0, "years; ages enter as decades from here")
@@ -277,6 +300,12 @@ class Settings:
     death: float = _value(0.02, "per year")
     revascularisation: tuple[float, float] = _value((0.01, 0.06), "per year, added per severe vessel")
     censoring_days: tuple[float, float] = _value((300.0, 1100.0), "days from the ECG")
+
+    def of_waves(self) -> dict[str, Any]:
+        """Return all settings that waveforms depend on, for hashing."""
+        values = dataclasses.asdict(self)
+        del values["symptom"]  # drawn last, from random numbers of its own
+        return values
 
     def without_disease(self) -> Settings:
         """Return the null cohort's settings: the same patients, ischaemia and infarct without any trace."""
