@@ -15,7 +15,7 @@ COPY --chown=reader . .
 # The CPU build of torch; for a GPU leave PIP_OPTIONS empty: docker build --build-arg PIP_OPTIONS= .
 ARG PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
 RUN python -m venv .venv \
-    && .venv/bin/pip install --no-cache-dir ${PIP_OPTIONS} --constraint constraints.txt --editable '.[train,exports,cluster,book]'
+    && .venv/bin/pip install --no-cache-dir ${PIP_OPTIONS} --constraint constraints.txt --editable '.[train,exports,cluster,study,book]'
 ENV PATH="/home/reader/ccta/.venv/bin:${PATH}"
 
 EXPOSE 8888

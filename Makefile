@@ -6,8 +6,9 @@ PROFILE ?= demo
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+QUALITY := .venv/.quality
 
-.PHONY: book pdf test test-slow smoke lint format nano shipped clean
+.PHONY: book pdf test test-slow smoke lint format nano shipped study lock audit sbom clean
 
 book: $(INSTALLED)  ## make the book (minutes) and print the path of its first page
 	$(BIN)/ccta book --profile $(PROFILE)
@@ -42,12 +43,36 @@ shipped: $(INSTALLED)  ## make the run that ships with the book again: full size
 	cd build/full && cp predictions.parquet predictions_by_fold.parquet truth.parquet training.parquet flow.csv \
 		recordings.parquet ceiling.csv run.json tables/explainability/beats.parquet $(CURDIR)/book/data/full/
 
-$(INSTALLED): pyproject.toml constraints.txt
+# Every package by its hash, all but torch, whose file differs by machine (CPU, CUDA); that one by version.
+$(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed, found {sys.version.split()[0]}; set PYTHON=..."'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
-	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[all]'
+	$(BIN)/python -m pip install --quiet --upgrade pip==26.3
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
+
+$(QUALITY): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[quality]'
+	@touch $(QUALITY)
+
+# Not locked: torch, and what its CUDA build brings.
+UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc \
+	nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse \
+	nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+
+lock: $(QUALITY)  ## requirements.lock again, from pyproject.toml and constraints.txt
+	echo hatchling | $(BIN)/uv pip compile - pyproject.toml --extra all --constraint constraints.txt --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' --quiet \
+		$(addprefix --no-emit-package ,$(UNLOCKED)) --output-file requirements.lock
+
+audit: $(QUALITY)  ## known vulnerabilities of every locked package; asks the package index
+	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner off
+
+sbom: $(QUALITY)  ## a bill of materials (CycloneDX) of what is installed: build/sbom.cdx.json
+	@mkdir -p build
+	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-format JSON --output-file build/sbom.cdx.json
 
 clean:
 	rm -rf build .venv

@@ -79,7 +79,7 @@ def test_binder_and_container_are_in_step(pyproject: dict) -> None:
     assert f"FROM python:{oldest}-slim" in container
     assert extras_in(binder) <= known
     # Whatever is neither for tests nor for benchmarks is in the container.
-    assert extras_in(container) == known - {"test", "bench", "all"}
+    assert extras_in(container) == known - {"test", "bench", "quality", "all"}
     assert "--constraint ../constraints.txt" in binder
     assert "--constraint constraints.txt" in container
     for text in (binder, container):
