@@ -29,6 +29,17 @@ PROJECTIONS: dict[str | bool, str] = {
     "none": "Gradients of the four tasks were summed.",
 }
 PROJECTIONS |= {True: PROJECTIONS["exact"], False: PROJECTIONS["none"]}  # runs of the first version
+# The ordinary way, as the paper's text has it and as the weights state it, needs no sentence.
+SCHEDULES = {
+    "paper": "",
+    "printed": "Their strength fell from 1 to 0 (equation 3 as printed).",
+    "constant": "Their strength was the same in all epochs.",
+}
+NORMALISATIONS = {
+    "contract": "",
+    "per_lead": "Each lead was z-scored by itself, whatever the weights had been pretrained on.",
+    "per_recording": "All leads of an ECG were z-scored together, whatever the weights had been pretrained on.",
+}
 WEIGHTINGS = {
     "published code": "in the form of the published code",
     "paper": "in the form of the paper's equation 1",
@@ -102,7 +113,7 @@ def training(run: Values) -> str:
         f"Training used AdamW {{cite}}`loshchilov2019` for {s['epochs']} epochs with a peak learning rate of {s['learning_rate']:g} and weight "
         f"decay {s['weight_decay']:g}: a linear rise over {_percent(s['warmup_fraction'])} of the steps, then a cosine to "
         f"{_percent(s['final_rate_fraction'])} of the peak.",
-        f"A batch held {s['batch_size']} ECGs" + (" and as many augmented copies." if s["augmentation"] else ", without augmented copies."),
+        *_batches(s),
         f"Dropout was {s['dropout']:g}; the bias of the new head started at "
         + ("the log odds of each label in the training rows." if s["head_bias"] == "prevalence" else "PyTorch's random values."),
         f"The four losses (binary cross-entropy) were weighted by learned uncertainty {{cite}}`kendall2018` {WEIGHTINGS[s['uncertainty']]}, "
@@ -116,6 +127,24 @@ def training(run: Values) -> str:
         f"Internal predictions are out of fold; all others are the mean of the {s['n_folds']} networks.",
     ]  # fmt: skip
     return " ".join(sentences)
+
+
+def _batches(s: Values) -> list[str]:
+    """Say what a batch held, what was done to the copies, and how its ECGs were scaled."""
+    told, named = [], s["augmentation"]
+    if not named:
+        told.append(f"A batch held {s['batch_size']} ECGs, without augmented copies.")
+    elif s.get("batch", "both") == "both":
+        told.append(f"A batch held {s['batch_size']} ECGs and as many augmented copies.")
+    else:
+        told.append(f"A batch held augmented copies of {s['batch_size']} ECGs, and not the ECGs themselves.")
+    if isinstance(named, list):
+        told.append(f"Of the four augmentations {_list(named)} took part.")
+    schedule = SCHEDULES[s.get("augmentation_schedule", "paper")]
+    if named and schedule:
+        told.append(schedule)
+    scaled = NORMALISATIONS[s.get("normalisation", "contract")]
+    return [*told, scaled] if scaled else told
 
 
 def _full_size(s: Values) -> list[str]:

@@ -54,7 +54,7 @@ def model_card(
         "",
         f"`ccta pretrain` with seed {seed}, n {first.n:,} and {first.epochs} epochs makes it again. ECGs come from "
         "`ccta_lib.simulate.simulate_pretraining`, whose hearts, chests, noise and territory vectors differ from those "
-        "of the book's cohort. As in the paper, two stages:",
+        f"of the book's cohort. {'As in the paper, two stages' if len(results) > 1 else 'One stage of the two'}:",
         "",
         *(
             f"{i}. {r.stage}: {r.n:,} simulated ECGs, {r.epochs} epochs, {len(r.aucs)} tasks."

@@ -161,7 +161,9 @@ def _train_epoch(
 ) -> dict[str, Any]:
     """Take the steps of an epoch that are still to be taken, and return its row of the log."""
     settings, epoch = job.settings, state.epoch
-    strength = augmentation_strength(epoch, settings.epochs) if settings.augmentation else 0.0
+    strength = 0.0
+    if settings.augmentation:
+        strength = augmentation_strength(epoch, settings.epochs, schedule=settings.augmentation_schedule)
     order, drawn = _shuffled(job, epoch)
     if state.step == 0:
         state.generator.set_state(drawn)
@@ -175,7 +177,7 @@ def _train_epoch(
         scaler=state.scaler,
     )
     for i in range(state.step, job.steps_per_epoch):
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         step = epoch * job.steps_per_epoch + i
         factor = _rate(job, step)
         for group in state.optimizer.param_groups:
@@ -188,6 +190,7 @@ def _train_epoch(
         state.step = i + 1
         seconds = time.perf_counter() - started
         state.sums.seconds += seconds
+        state.step_cpu_seconds += time.process_time() - worked
         board.step(step, result, rate=settings.learning_rate * factor, ecgs_per_second=len(rows) / seconds)
         if ranks.first:
             state.save_when_due(job)
@@ -220,13 +223,22 @@ def _batch(
     generator: torch.Generator,
     ranks: Ranks,
 ) -> tuple[Tensor, Tensor]:
-    """Return this process's part of a batch on its device: ECGs with their augmented copies, and labels."""
+    """Return this process's part of a batch on its device: ECGs, their augmented copies or both, and labels."""
     part = ranks.part(len(rows))
     x = torch.from_numpy(signals[rows[part]])
     y = torch.from_numpy(job.targets[rows[part]]).float()
-    if job.settings.augmentation:
-        x = torch.cat([x, augment(x, strength, generator=generator, part=part, whole=len(rows))])
-        y = torch.cat([y, y])
+    settings = job.settings
+    if settings.augmentation:
+        copy = augment(
+            x,
+            strength,
+            generator=generator,
+            transforms=settings.transforms,
+            part=part,
+            whole=len(rows),
+        )
+        both = settings.batch == "both"
+        x, y = (torch.cat([x, copy]), torch.cat([y, y])) if both else (copy, y)
     return to_device(x, ranks.device), to_device(y, ranks.device)
 
 

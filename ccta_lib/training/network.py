@@ -31,7 +31,7 @@ def build_network(
 
     Parameters
     ----------
-    settings : init, architecture, input_contract, dropout, head_bias and trainable are used
+    settings : init, architecture, input_contract, normalisation, dropout, head_bias and trainable are used
     seed : seed of what is not pretrained
     targets : float array, shape (n, 4), optional
         Labels of the training rows, for a head bias at their log odds.
@@ -73,6 +73,8 @@ def build_network(
                 f"{path}: states no input contract; set input_contract to one of {', '.join(CONTRACTS)}"
             )
         contract = report.contract
+    if settings.normalisation != "contract":
+        contract = replace(contract, normalisation=settings.normalisation)
     if settings.head_bias == "prevalence" and targets is not None:
         with torch.no_grad():
             model.dense.bias.copy_(torch.from_numpy(_log_odds(targets)))

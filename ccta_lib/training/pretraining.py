@@ -1,4 +1,4 @@
-"""Make the nano weights: the paper's two stages (general findings, then infarction) on simulated ECGs.
+"""Make the nano weights: the paper's two stages (general findings, then infarction), or one, on simulated ECGs.
 
 The ECGs come from other distributions than the book's cohort (see `ccta_lib.simulate.pretraining`).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,12 +31,14 @@ from ccta_lib.training.schedule import rate_factor
 from ccta_lib.training.scoring import score, vessel_aucs
 from ccta_lib.training.watching import one_thread
 
-WEIGHTS_FILE, CARD_FILE = "nano.safetensors", "nano.md"
+WEIGHTS_FILE, CARD_FILE, STAGE_FILE = "nano.safetensors", "nano.md", "nano-{}.safetensors"
 BATCH = 64
 HELD_OUT_SHARE = 0.05
 WEIGHT_DECAY = 5e-4
 AUGMENTATION_STRENGTH = 0.5
-PEAK_RATE: dict[str, float] = {"findings": 4e-3, "infarction": 1e-3}
+# A network that starts from random weights learns at the first rate, one that has been pretrained at the second.
+PEAK_RATES = (4e-3, 1e-3)
+STAGES: tuple[Stage, ...] = ("findings", "infarction")
 # The second stage narrows the network to its two tasks; a quarter of the ECGs and epochs is enough for that.
 SECOND_STAGE_SHARE = 0.25
 
@@ -48,6 +50,7 @@ def pretrain(
     epochs: int = 5,
     seed: int = 7,
     workers: int = 2,
+    stages: Sequence[Stage] = STAGES,
     config: Net1DConfig = NANO_CONFIG,
     contract: InputContract = NANO_CONTRACT,
     progress: Callable[..., None] | None = None,
@@ -56,11 +59,13 @@ def pretrain(
 
     Parameters
     ----------
-    out : folder for nano.safetensors and nano.md; a killed run continues there from its last epoch
+    out : folder for nano.safetensors and nano.md, and nano-findings.safetensors, the weights between two stages; a
+        killed run continues there from its last epoch
     n : simulated ECGs of the first stage; the second takes a quarter
     epochs : passes of the first stage; the second takes a quarter
     seed : of ECGs, start weights, order and augmentation
     workers : processes that simulate; training takes one torch thread
+    stages : the stages in their order; one alone is the first, with all ECGs and epochs
     config, contract : network and input; the nano's by default
     progress : called with (done, total, note); simulated ECGs and training passes over ECGs together
 
@@ -72,18 +77,24 @@ def pretrain(
     Raises
     ------
     ParameterError
-        If `n` is too small to hold out ECGs, or epochs is below 1.
+        If `n` is too small to hold out ECGs, epochs is below 1, or the stages are none, unknown or named twice.
     """
     check_workers(workers)
     if n < 400 or epochs < 1:
         raise ParameterError(
             f"pretrain: n is {n} and epochs {epochs}; expected at least 400 ECGs and 1 epoch"
         )
+    if not stages or len(set(stages)) < len(stages) or not set(stages) <= set(STAGES):
+        raise ParameterError(
+            f"pretrain: stages are {', '.join(stages) or 'none'}; expected {' or '.join(STAGES)}, or both"
+        )
     folder = Path(out)
+    shares = (1.0, SECOND_STAGE_SHARE)
     plan: list[tuple[Stage, int, int]] = [
-        ("findings", n, epochs),
-        ("infarction", math.ceil(n * SECOND_STAGE_SHARE), math.ceil(epochs * SECOND_STAGE_SHARE)),
+        (stage, math.ceil(n * share), math.ceil(epochs * share))
+        for stage, share in zip(stages, shares, strict=False)
     ]
+    facts = {"data_kind": "simulated", "seed": seed, "n": n, "epochs": epochs}
     bar = TimeLeft(progress, sum(size * (1 + passes) for _, size, passes in plan))
     done = 0
     trunk: dict[str, torch.Tensor] = {}
@@ -91,7 +102,7 @@ def pretrain(
     with one_thread():
         for code, (stage, size, passes) in enumerate(plan):
             key = sha256_json(
-                [plan, code, seed, config.as_dict(), contract.as_dict(), torch.__version__, PEAK_RATE]
+                [plan, code, seed, config.as_dict(), contract.as_dict(), torch.__version__, PEAK_RATES]
             )[:16]
             data = _simulate(folder, stage, size, seed, contract, workers, bar, done)
             with torch.random.fork_rng(devices=[]):
@@ -100,15 +111,16 @@ def pretrain(
             model.load_state_dict(
                 {**model.state_dict(), **{k: v for k, v in trunk.items() if not k.startswith("dense.")}}
             )
-            aucs = _fit(model, data, stage, passes, derive_seed(seed, code, 1), folder, key, bar, done + size)
+            order = derive_seed(seed, code, 1)
+            aucs = _fit(model, data, stage, passes, PEAK_RATES[code], order, folder, key, bar, done + size)
             trunk = model.state_dict()
+            last = code + 1 == len(plan)
+            path = folder / (WEIGHTS_FILE if last else STAGE_FILE.format(stage))
+            save_weights(model, path, contract=contract, tasks=PRETRAINING_TASKS[stage], **facts)
             results.append(
                 StageResult(stage, size, passes, dict(zip(PRETRAINING_TASKS[stage], aucs, strict=True)))
             )
             done += size * (1 + passes)
-    path = folder / WEIGHTS_FILE
-    facts = {"data_kind": "simulated", "seed": seed, "n": n, "epochs": epochs}
-    save_weights(model, path, contract=contract, tasks=PRETRAINING_TASKS["infarction"], **facts)
     parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
     card = model_card(
         results, contract=contract, config=config, parameters=parameters, seed=seed, sha256=sha256_file(path)
@@ -155,6 +167,7 @@ def _fit(
     data: tuple[np.ndarray, np.ndarray],
     stage: str,
     epochs: int,
+    peak_rate: float,
     seed: int,
     folder: Path,
     key: str,
@@ -181,7 +194,7 @@ def _fit(
         order = torch.randperm(n_train, generator=generator).numpy()
         model.train()
         for i in range(steps):
-            rate = PEAK_RATE[stage] * rate_factor(epoch * steps + i, epochs * steps)
+            rate = peak_rate * rate_factor(epoch * steps + i, epochs * steps)
             optimizer.param_groups[0]["lr"] = rate
             rows = np.sort(order[i * BATCH : (i + 1) * BATCH])
             x = augment(

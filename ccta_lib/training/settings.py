@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from ccta_lib.errors import ParameterError
 from ccta_lib.schema import N_FOLDS
 
 INITS = ("nano", "scratch")
+TRANSFORMS = ("shift", "amplitude", "noise", "blank")
+"""The four augmentations, in the order in which they are applied."""
 
 
 class TrainingSettings(BaseModel):
@@ -34,7 +36,13 @@ class TrainingSettings(BaseModel):
         the same result
     precision : "fp32", or autocast to "bf16" or "fp16" in the trunk
     checkpointing : keep only what enters each block and compute its inside again for each backward pass
-    augmentation : add the augmented copy to each batch
+    augmentation : add the augmented copy to each batch: true = with all four transforms, or the names of those that
+        act on it (`TRANSFORMS`); false = no copy
+    augmentation_schedule : strength over the epochs: "paper" = 1 to .5 by a cosine, "printed" = equation 3 as printed,
+        1 to 0, "constant" = 1
+    batch : "both" = each ECG and its copy, "augmented" = the copy alone
+    normalisation : "contract" = as the input contract says; "per_lead" or "per_recording" instead, which pretrained
+        weights have then never met
     head_bias : start of the new head's bias: "prevalence" = log odds in the training rows, "random" = PyTorch's
     selection : which epoch's weights predict: "nested" (best on the inner set) or "paper" (best on the reported fold)
     n_folds, inner_fraction : outer folds, and the share of the remaining patients in the inner set
@@ -63,7 +71,10 @@ class TrainingSettings(BaseModel):
     micro_batch: int | None = Field(default=None, ge=1)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     checkpointing: bool = False
-    augmentation: bool = True
+    augmentation: bool | tuple[str, ...] = True
+    augmentation_schedule: Literal["paper", "printed", "constant"] = "paper"
+    batch: Literal["both", "augmented"] = "both"
+    normalisation: Literal["contract", "per_lead", "per_recording"] = "contract"
     head_bias: Literal["prevalence", "random"] = "prevalence"
     selection: Literal["nested", "paper"] = "nested"
     n_folds: int = Field(default=N_FOLDS, ge=2, le=N_FOLDS)
@@ -74,7 +85,7 @@ class TrainingSettings(BaseModel):
 
     def decisive(self) -> dict[str, Any]:
         """Return the settings a result depends on; a run may go on when one of the others has changed."""
-        return self.model_dump(exclude={"device", "checkpoint_minutes", "tensorboard"})
+        return self.model_dump(mode="json", exclude={"device", "checkpoint_minutes", "tensorboard"})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], *, source: str = "training settings") -> Self:
@@ -104,12 +115,34 @@ class TrainingSettings(BaseModel):
             return value
         raise ValueError("expected all, head, or how many last stages (1 or more)")
 
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _known_transforms(cls, value: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            try:
+                return TypeAdapter(bool).validate_python(value)
+            except ValidationError as error:
+                raise ValueError(f"expected true, false, or some of {', '.join(TRANSFORMS)}") from error
+        if not value or not set(value) <= set(TRANSFORMS):
+            raise ValueError(f"expected some of {', '.join(TRANSFORMS)}; false for none of them")
+        # One form for one meaning: equal settings have equal keys.
+        return True if set(value) == set(TRANSFORMS) else tuple(t for t in TRANSFORMS if t in value)
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """The transforms that act on the augmented copy."""
+        return TRANSFORMS if self.augmentation is True else self.augmentation or ()
+
     def faults(self) -> list[str]:
         """Return one line for each setting that does not go with the others."""
         faults = []
         rate = self.sigma_learning_rate
         if isinstance(rate, float) and not 0 < rate < 1:
             faults.append(f"sigma_learning_rate is {rate:g}; expected 'paper' or above 0, below 1")
+        if self.batch == "augmented" and not self.augmentation:
+            faults.append(
+                "batch is 'augmented' and augmentation false, which leaves the batch empty; set one of them"
+            )
         if self.trainable == "head":
             if self.augmentation:
                 faults.append(

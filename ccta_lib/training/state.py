@@ -131,6 +131,7 @@ class FoldState:
     sums: EpochSums = field(default_factory=EpochSums)
     log: list[dict[str, Any]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    step_cpu_seconds: float = 0.0
     places: list[dict[str, Any]] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -176,6 +177,7 @@ class FoldState:
             torch.cuda.set_rng_state(saved["cuda_generator"])
         self.epoch, self.step, self.sums = saved["epoch"], saved["step"], EpochSums(**saved["sums"])
         self.log, self.seconds, self.places = saved["log"], saved["seconds"], saved["places"]
+        self.step_cpu_seconds = saved["step_cpu_seconds"]
 
     def save(self, job: FoldJob) -> None:
         """Write the checkpoint beside the old one and move it into place."""
@@ -186,6 +188,7 @@ class FoldState:
             "sums": asdict(self.sums),
             "log": self.log,
             "seconds": self.seconds,
+            "step_cpu_seconds": self.step_cpu_seconds,
             "places": self.places,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -97,10 +97,14 @@ def place(ranks: Ranks) -> dict[str, Any]:
 
 
 def cost(state: FoldState) -> dict[str, Any]:
-    """Return what a fold took: seconds over all its continuations, the peak memory of this process, and where."""
+    """Return what a fold took: seconds over all its continuations, the peak memory of this process, and where.
+
+    `step_cpu_seconds` are the processor's, of the optimiser steps alone: a busy machine lengthens the others.
+    """
     found = {
         "places": state.places,
         "seconds": round(sum(state.seconds), 2),
+        "step_cpu_seconds": round(state.step_cpu_seconds, 3),
         "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
     if state.log_variance.is_cuda:

@@ -45,7 +45,7 @@ def train_alone(job: FoldJob) -> dict[str, Any]:
         now = time.monotonic()
         if now - last > REPORT_SECONDS:
             last = now
-            with atomic_path(job.folder / STEPS) as path:
+            with atomic_path(job.folder / STEPS, durable=False) as path:
                 path.write_text(str(done))
 
     with one_thread():
@@ -88,7 +88,7 @@ def _reached(jobs: Sequence[FoldJob]) -> tuple[int, str]:
             continue
         try:
             steps = int((job.folder / STEPS).read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # not begun, or a power cut took what nobody waited for
             continue
         done += steps
         notes.append(_note(job, steps))

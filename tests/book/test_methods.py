@@ -14,13 +14,15 @@ from ccta_lib.book.methods import all_settings, methods_text, patients, training
 from ccta_lib.book.runner import chapter_names, read_chapter
 from ccta_lib.files import read_json
 from ccta_lib.pipeline import take_predictions
+from ccta_lib.training.settings import TrainingSettings
 
 OTHER = {
     "architecture": "ecgfounder", "augmentation": False, "batch_size": 48, "dropout": 0.2, "epochs": 77, "final_rate_fraction": 0.07,
     "head_bias": "random", "init": "scratch", "inner_fraction": 0.31, "input_contract": "paper", "learning_rate": 0.00071,
     "checkpointing": True, "layer_decay": 0.7, "micro_batch": 16, "precision": "bf16", "trainable": "head",
     "n_folds": 3, "pcgrad": False, "selection": "paper", "sigma_learning_rate": 0.013, "uncertainty": "equal",
-    "warmup_fraction": 0.23, "weight_decay": 0.0044,
+    "warmup_fraction": 0.23, "weight_decay": 0.0044, "augmentation_schedule": "constant", "batch": "augmented",
+    "normalisation": "per_recording",
 }  # fmt: skip
 NO_MATTER = {
     "device",
@@ -51,13 +53,19 @@ def sentences(run: dict[str, Any]) -> str:
 @pytest.mark.parametrize("name", OTHER)
 def test_a_setting_of_training_changes_its_sentence(name: str, run: dict) -> None:
     before = sentences(run)
-    assert run["stages"]["training"]["settings"][name] != OTHER[name]
+    assert run["stages"]["training"]["settings"].get(name) != OTHER[name]
     run["stages"]["training"]["settings"][name] = OTHER[name]
     assert sentences(run) != before
 
 
 def test_every_recorded_setting_of_training_has_been_thought_of(run: dict) -> None:
-    assert set(OTHER) | NO_MATTER == set(run["stages"]["training"]["settings"])
+    assert set(OTHER) | NO_MATTER == set(TrainingSettings.model_fields)
+    assert set(run["stages"]["training"]["settings"]) <= set(TrainingSettings.model_fields)
+
+
+def test_transforms_that_took_part_are_named(run: dict) -> None:
+    run["stages"]["training"]["settings"]["augmentation"] = ["shift", "amplitude", "blank"]
+    assert "Of the four augmentations shift, amplitude and blank took part." in sentences(run)
 
 
 @pytest.mark.parametrize(("chapter", "name"), [(c, n) for c, values in PARAMETERS.items() for n in values])

@@ -10,6 +10,7 @@ from ccta_lib.errors import ParameterError
 from ccta_lib.training import augmentation
 from ccta_lib.training.augmentation import augment, augmentation_strength
 from ccta_lib.training.schedule import rate_factor
+from ccta_lib.training.settings import TRANSFORMS
 
 
 def generator(seed=0):
@@ -105,7 +106,59 @@ def test_strength_runs_from_one_to_one_half():
     assert (np.diff(values) < 0).all()
 
 
+def test_other_schedules_end_elsewhere():
+    printed = [augmentation_strength(e, 100, schedule="printed") for e in range(101)]
+    # Equation 3 of the paper, term by term.
+    assert printed == pytest.approx([0.5 + 0.5 * np.cos(np.pi * e / 100) for e in range(101)])
+    assert {augmentation_strength(e, 100, schedule="constant") for e in range(101)} == {1.0}
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.integers(0, 100), st.floats(0.1, 1), st.sets(st.sampled_from(TRANSFORMS)), st.sampled_from(TRANSFORMS)
+)
+def test_a_transform_left_out_leaves_the_others_and_the_generator_alone(seed, strength, kept, left_out):
+    x = signals(12, 2, 100)
+    states = []
+    for transforms in (TRANSFORMS, tuple(kept), tuple(t for t in TRANSFORMS if t != left_out)):
+        g = generator(seed)
+        augment(x, strength, generator=g, transforms=transforms)
+        states.append(g.get_state())
+    assert torch.equal(states[0], states[1])
+    assert torch.equal(states[0], states[2])
+
+
+def test_each_left_out_is_gone_and_the_rest_as_drawn():
+    x = signals(60, 3, 200)
+
+    def with_(*transforms):
+        return augment(x, 1.0, generator=generator(4), transforms=transforms)
+
+    assert torch.equal(with_(), x)
+    full = with_(*TRANSFORMS)
+    shifted, scaled, noisy, blanked = (with_(t) for t in TRANSFORMS)
+    hidden = with_("blank", "shift") == 0
+    assert torch.equal(hidden, blanked == 0)  # the same stretches, wherever the ECG has been shifted to
+    # The full result is the single ones put together: roll, times the factor, plus the noise, minus the stretch.
+    factor = (scaled / x)[:, :1, :1]
+    expected = (shifted * factor + (noisy - x)).masked_fill(hidden, 0.0)
+    torch.testing.assert_close(full, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        with_("shift", "amplitude", "noise"), shifted * factor + (noisy - x), atol=1e-5, rtol=1e-5
+    )
+    for one, other in zip((shifted, scaled, noisy, blanked), TRANSFORMS, strict=True):
+        assert not torch.equal(one, x)
+        rest = with_(*(t for t in TRANSFORMS if t != other))
+        assert not torch.equal(rest, full)
+
+
 def test_wrong_input_is_refused():
+    with pytest.raises(ParameterError, match=r"transform 'flip' is unknown; known are shift, amplitude"):
+        augment(signals(2), 1.0, generator=generator(), transforms=("flip",))
+    with pytest.raises(
+        ParameterError, match="schedule is 'linear'; expected one of paper, printed, constant"
+    ):
+        augmentation_strength(0, 5, schedule="linear")
     with pytest.raises(ParameterError, match=r"strength is 1\.5"):
         augment(signals(2), 1.5, generator=generator())
     with pytest.raises(ParameterError, match="shape"):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -19,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 from ccta_lib.errors import InputError, ParameterError
 from ccta_lib.files import read_json
 from ccta_lib.model.contract import NANO_CONTRACT
+from ccta_lib.training import step
 from ccta_lib.training.job import FoldJob, derive_seed
 from ccta_lib.training.loop import train_fold
 from ccta_lib.training.network import build_network
@@ -63,6 +65,7 @@ def test_record_says_what_happened(job, reference):
     assert reference["positives"]["train"]["RCA"] == (job.targets[job.train, 0] == 1).sum()
     assert [r["epoch"] for r in reference["log"]] == [0, 1, 2]
     assert reference["contract"] == NANO_CONTRACT.as_dict()
+    assert reference["cost"]["step_cpu_seconds"] > 0
     assert not (job.folder / CHECKPOINT).exists()
 
 
@@ -114,6 +117,8 @@ def test_other_inputs_are_not_continued(job, tmp_path):
         {"uncertainty": "equal"},
         {"uncertainty": "paper", "sigma_learning_rate": 1e-2},
         {"augmentation": False},
+        {"augmentation": ("shift", "amplitude", "noise")},
+        {"batch": "augmented"},
         {"dropout": 0.2},
         {"head_bias": "random"},
     ],
@@ -130,6 +135,71 @@ def test_each_ingredient_can_be_left_out_and_matters(job, reference, tmp_path, c
     if change.get("uncertainty") == "equal":
         assert row["weight_rca"] == 1
         assert row["log_variance_rca"] == 0
+
+
+def seen_by(monkeypatch, job, folder, **change):
+    """Train an epoch; return what entered each step: ECGs and labels."""
+    seen, call = [], step.TrainingStep.__call__
+
+    def watching(self, x, y, *, generator):
+        seen.append((x.clone(), y.clone()))
+        return call(self, x, y, generator=generator)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step.TrainingStep, "__call__", watching)
+        train_fold(replace(job, folder=folder, settings=SETTINGS.model_copy(update={**change, "epochs": 1})))
+    return seen
+
+
+def same(a, b):
+    return torch.equal(a.nan_to_num(-1), b.nan_to_num(-1))
+
+
+def test_what_a_batch_holds(job, monkeypatch, tmp_path):
+    """Whatever is left out, the ECGs come in the same order, and what is not left out is drawn the same."""
+    ways = {
+        "both": {"pcgrad": "none"},
+        "augmented": {"pcgrad": "none", "batch": "augmented"},
+        "originals": {"pcgrad": "none", "augmentation": False},
+        "no blank": {"pcgrad": "none", "augmentation": ("shift", "amplitude", "noise")},
+        "constant": {"pcgrad": "none", "augmentation_schedule": "constant"},
+        "exact": {"pcgrad": "exact"},
+        "features": {"pcgrad": "features"},
+    }
+    seen = {name: seen_by(monkeypatch, job, tmp_path / name, **change) for name, change in ways.items()}
+    for i, (x, y) in enumerate(seen["both"]):
+        n = len(x) // 2
+        assert torch.equal(seen["augmented"][i][0], x[n:])
+        assert same(seen["augmented"][i][1], y[n:])
+        assert torch.equal(seen["originals"][i][0], x[:n])
+        assert same(seen["originals"][i][1], y[:n])
+        bare, shown = seen["no blank"][i][0], x
+        blank = shown != bare
+        assert torch.equal(bare[:n], shown[:n])
+        assert (shown[blank] == 0).all()
+        assert torch.equal(seen["constant"][i][0], x)  # in the first epoch both have strength 1
+        # The two projections draw the same orders, and so meet the same copies.
+        assert torch.equal(seen["exact"][i][0], seen["features"][i][0])
+    assert any((a[0] != b[0]).any() for a, b in zip(seen["both"], seen["no blank"], strict=True))
+
+
+def test_a_copy_that_differs_in_nothing_changes_nothing():
+    """Why leaving all transforms out is the same as a batch of originals alone: the mean of twins is one's own."""
+    x = torch.randn(9, 12, 200, generator=torch.Generator().manual_seed(1))
+    y = (torch.rand(9, 4, generator=torch.Generator().manual_seed(2)) < 0.4).float()
+    found = []
+    for pair in ((x, y), (torch.cat([x, x]), torch.cat([y, y]))):
+        model, _, _ = build_network(SETTINGS, seed=1)
+        log_variance = torch.zeros(4, requires_grad=True)
+        optimizer = torch.optim.SGD([*model.parameters(), log_variance], lr=0.05)
+        take = step.TrainingStep(model, log_variance, optimizer, SETTINGS)
+        for _ in range(3):
+            take(*pair, generator=torch.Generator().manual_seed(3))
+        found.append(torch.cat([p.detach().reshape(-1) for p in (*model.parameters(), log_variance)]))
+    torch.testing.assert_close(*found, atol=1e-5, rtol=1e-4)
+    assert not torch.equal(
+        found[0][:50], build_network(SETTINGS, seed=1)[0].first_conv.conv.weight.reshape(-1)[:50]
+    )
 
 
 def test_own_sigma_rate_moves_the_weights_and_the_paper_rate_hardly(job, tmp_path):

@@ -1,11 +1,12 @@
 """Settings: the paper's defaults, and every fault of a profile named in one go."""
 
 import pytest
+import torch
 
 from ccta_lib.errors import ParameterError, WeightsError
 from ccta_lib.model.contract import NANO_CONTRACT
 from ccta_lib.training.network import build_network
-from ccta_lib.training.settings import TrainingSettings
+from ccta_lib.training.settings import TRANSFORMS, TrainingSettings
 from ccta_lib.training.trainable import freeze, parameter_groups
 
 
@@ -14,7 +15,8 @@ def test_defaults_are_the_papers():
     assert (s.epochs, s.batch_size, s.learning_rate, s.weight_decay) == (100, 64, 3e-5, 5e-4)
     assert (s.warmup_fraction, s.final_rate_fraction, s.n_folds, s.inner_fraction) == (0.1, 0.01, 5, 0.15)
     assert (s.pcgrad, s.trainable, s.layer_decay, s.precision) == ("exact", "all", 1, "fp32")
-    assert s.augmentation
+    assert s.augmentation is True
+    assert (s.augmentation_schedule, s.batch, s.normalisation) == ("paper", "both", "contract")
     assert s.sigma_learning_rate == "paper"
 
 
@@ -36,6 +38,17 @@ def test_every_fault_is_named():
     assert any("epochs is 'many'" in line for line in lines)
 
 
+def test_augmentations_that_mean_the_same_are_the_same():
+    named = TrainingSettings.from_dict({"augmentation": ["blank", "shift"]})
+    assert named == TrainingSettings(augmentation=("shift", "blank"))
+    assert named.transforms == ("shift", "blank")
+    assert named.decisive()["augmentation"] == ["shift", "blank"]  # as JSON gives it back
+    assert TrainingSettings(augmentation=TRANSFORMS[::-1]) == TrainingSettings()
+    assert TrainingSettings().transforms == TRANSFORMS
+    assert TrainingSettings(augmentation=False).transforms == ()
+    assert TrainingSettings.from_dict({"augmentation": "false"}).augmentation is False
+
+
 @pytest.mark.parametrize("values", [{"sigma_learning_rate": 2.0}, {"sigma_learning_rate": "fast"}, [1]])
 def test_wrong_values(values):
     with pytest.raises(ParameterError):
@@ -51,6 +64,18 @@ def test_wrong_values(values):
         ({"pcgrad": False}, "pcgrad is False; input should be 'exact', 'features' or 'none'"),
         ({"layer_decay": 1.5}, "layer_decay is 1.5"),
         ({"micro_batch": 0}, "micro_batch is 0"),
+        (
+            {"augmentation": ["shift", "flip"]},
+            "expected some of shift, amplitude, noise, blank; false for none",
+        ),
+        ({"augmentation": []}, "augmentation is []; expected some of shift"),
+        (
+            {"augmentation": "shift"},
+            "augmentation is 'shift'; expected true, false, or some of shift, amplitude",
+        ),
+        ({"augmentation_schedule": "linear"}, "augmentation_schedule is 'linear'; input should be 'paper'"),
+        ({"batch": "augmented", "augmentation": False}, "leaves the batch empty"),
+        ({"normalisation": "global"}, "normalisation is 'global'; input should be 'contract', 'per_lead'"),
         ({"precision": "half"}, "precision is 'half'; input should be 'fp32', 'bf16' or 'fp16'"),
         ({"trainable": "head"}, "features computed once cannot be augmented; set augmentation to false"),
         ({"trainable": "head", "augmentation": False, "init": "scratch"}, "give pretrained weights"),
@@ -121,8 +146,6 @@ def test_scratch_network():
 
 
 def test_weights_without_contract_need_one(tmp_path):
-    import torch
-
     model, _, _ = build_network(TrainingSettings(init="scratch"), seed=1)
     torch.save({"state_dict": model.state_dict()}, tmp_path / "w.pth")
     bare = TrainingSettings(init=str(tmp_path / "w.pth"))
@@ -134,6 +157,15 @@ def test_weights_without_contract_need_one(tmp_path):
     assert report is not None
     assert torch.equal(loaded.first_conv.conv.weight, model.first_conv.conv.weight)
     assert not torch.equal(loaded.dense.weight, model.dense.weight)
+
+
+@pytest.mark.parametrize("init", ["nano", "scratch"])
+def test_normalisation_of_its_own(init):
+    own = TrainingSettings(init=init, normalisation="per_recording")
+    model, contract, _ = build_network(own, seed=1)
+    same, plain, _ = build_network(TrainingSettings(init=init), seed=1)
+    assert contract.differences(plain) == ["normalisation: per_recording, per_lead"]
+    assert torch.equal(model.first_conv.conv.weight, same.first_conv.conv.weight)
 
 
 def test_absent_weights():
