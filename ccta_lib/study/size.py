@@ -32,6 +32,42 @@ class LearningCurves(Section):
     inits: Annotated[list[Literal["nano", "scratch"]], Field(min_length=1)]
 
 
+class Leakage(Section):
+    """Sizes of the study of leakage and shortcuts.
+
+    Attributes
+    ----------
+    probe_ecgs : fresh ECGs whose features are probed, recorded with two devices
+    external_ecgs : ECGs of the external cohort that are told from them
+    test_patients : patients of `Workspace.test` on whom shortcuts and matching are evaluated
+    odds : odds ratios of device noise and diseased LAD in training; 1 = no shortcut
+    noise_millivolt : muscle noise that the noisy device adds
+    """
+
+    probe_ecgs: Count
+    external_ecgs: Count
+    test_patients: Count
+    odds: Annotated[list[Annotated[float, Field(ge=1)]], Field(min_length=1)]
+    noise_millivolt: Annotated[float, Field(gt=0)]
+
+
+class Transport(Section):
+    """Sizes of the study of transport.
+
+    Attributes
+    ----------
+    patients : of `Workspace.test`, with one ECG each, to whom everything is done
+    checked : of these, whose disturbed ECGs also go through files, reading and checks
+    prevalences : to which the test patients are resampled
+    draws : resamples for each
+    """
+
+    patients: Count
+    checked: Count
+    prevalences: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]
+    draws: Count
+
+
 class StudySize(Section):
     """Size of all studies.
 
@@ -51,6 +87,8 @@ class StudySize(Section):
     epochs: Count
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     learning_curves: LearningCurves
+    leakage: Leakage
+    transport: Transport
 
     def shared(self) -> dict[str, Any]:
         """Return what every cell depends on: all but the seeds and the studies' own sections."""
