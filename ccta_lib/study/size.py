@@ -68,6 +68,18 @@ class Transport(Section):
     draws: Count
 
 
+class Ablations(Section):
+    """Sizes of the study of ingredients: what its own pretraining, stage by stage, is given.
+
+    Attributes
+    ----------
+    pretraining_ecgs, pretraining_epochs : of the first stage; a second one takes a quarter of each
+    """
+
+    pretraining_ecgs: Annotated[int, Field(ge=400)]
+    pretraining_epochs: Count
+
+
 class StudySize(Section):
     """Size of all studies.
 
@@ -86,6 +98,7 @@ class StudySize(Section):
     test_ecgs: Count
     epochs: Count
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    ablations: Ablations
     learning_curves: LearningCurves
     leakage: Leakage
     transport: Transport
