@@ -92,12 +92,20 @@ def group_difference(
     z, shape = level_z(level), beats.shape[1:]
     known = np.isfinite(label) & np.isfinite(covariates).all(axis=1)
     y, g = beats[known].reshape(int(known.sum()), -1).astype(float), label[known]
-    c = covariates[known] - covariates[known].mean(axis=0, keepdims=True) if known.any() else covariates[known]
+    c = (
+        covariates[known] - covariates[known].mean(axis=0, keepdims=True)
+        if known.any()
+        else covariates[known]
+    )
     n_positive, n_negative = int(g.sum()), int((1 - g).sum())
     x = np.column_stack([np.ones(g.size), g, c])
     if min(n_positive, n_negative) < 2 or np.linalg.matrix_rank(x) < x.shape[1]:
         empty = np.full(shape, np.nan)
-        note = "under two patients in a group" if min(n_positive, n_negative) < 2 else "label fixed by covariates"
+        note = (
+            "under two patients in a group"
+            if min(n_positive, n_negative) < 2
+            else "label fixed by covariates"
+        )
         return GroupDifference(*[empty] * 5, n_positive, n_negative, note)
     inverse = np.linalg.inv(x.T @ x)
     to_label = inverse[1] @ x.T

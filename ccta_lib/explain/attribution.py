@@ -46,7 +46,13 @@ def _captum() -> Any:
 
 
 def integrated_gradients(
-    model: Any, x: np.ndarray, baseline: np.ndarray, target: np.ndarray, *, steps: int = STEPS, batch: int = BATCH
+    model: Any,
+    x: np.ndarray,
+    baseline: np.ndarray,
+    target: np.ndarray,
+    *,
+    steps: int = STEPS,
+    batch: int = BATCH,
 ) -> Gradients:
     """Attribute a logit by integrated gradients (Sundararajan et al. 2017).
 
@@ -105,7 +111,9 @@ def occlusion(
     method = _captum().FeatureAblation(model)
     _same_shape(x, baseline, target)
     if bins.shape != (len(x), x.shape[2]):
-        raise InputError(f"bins: found shape {bins.shape}; give one wave per ECG and sample, {(len(x), x.shape[2])}")
+        raise InputError(
+            f"bins: found shape {bins.shape}; give one wave per ECG and sample, {(len(x), x.shape[2])}"
+        )
     n, leads = x.shape[:2]
     features = np.arange(leads)[None, :, None] * n_bins + bins[:, None, :].astype(np.int64)
     out = np.zeros((n, leads * n_bins))
@@ -121,7 +129,9 @@ def occlusion(
     return out.reshape(n, leads, n_bins)
 
 
-def grad_cam(model: Net1D, x: np.ndarray, target: np.ndarray, *, stage: int, batch: int = BATCH) -> np.ndarray:
+def grad_cam(
+    model: Net1D, x: np.ndarray, target: np.ndarray, *, stage: int, batch: int = BATCH
+) -> np.ndarray:
     """Say when, not in which lead, a stage of the network speaks for a logit (Selvaraju et al. 2017).
 
     Parameters
@@ -198,7 +208,9 @@ def _tensors(*arrays: np.ndarray) -> list[Any]:
     import torch
 
     return [
-        torch.from_numpy(np.ascontiguousarray(a, np.int64 if np.issubdtype(a.dtype, np.integer) else np.float32))
+        torch.from_numpy(
+            np.ascontiguousarray(a, np.int64 if np.issubdtype(a.dtype, np.integer) else np.float32)
+        )
         for a in arrays
     ]
 

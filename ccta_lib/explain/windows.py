@@ -76,7 +76,11 @@ def isoelectric(signals: np.ndarray, beats: Beats, *, hz: float) -> np.ndarray:
     low, high = (np.rint(beats.peaks + ms * hz / 1000.0).astype(int) for ms in PQ_MS)
     inside = (low >= 0) & (high < signals.shape[1])
     if not inside.any():
-        inside, low, high = np.ones(low.size, bool), np.clip(low, 0, signals.shape[1] - 1), np.clip(high, 0, None)
+        inside, low, high = (
+            np.ones(low.size, bool),
+            np.clip(low, 0, signals.shape[1] - 1),
+            np.clip(high, 0, None),
+        )
     total = np.concatenate([np.zeros((signals.shape[0], 1)), np.cumsum(signals, axis=1, dtype=float)], axis=1)
     first, last = low[inside], np.minimum(high[inside], signals.shape[1] - 1)
     level = (total[:, last + 1] - total[:, first]) / (last + 1 - first)

@@ -62,7 +62,9 @@ def paired_waves(cohort: Cohort, block: int, vessel: Vessel, *, job: Job) -> tup
     return factual, dataclasses.replace(factual, **changed)
 
 
-def counterfactuals(job: Job, name: CohortName, rows: Sequence[int] | np.ndarray, vessel: Vessel) -> Counterfactual:
+def counterfactuals(
+    job: Job, name: CohortName, rows: Sequence[int] | np.ndarray, vessel: Vessel
+) -> Counterfactual:
     """Draw ECGs of a simulated cohort again, with and without the stenosis of one vessel.
 
     Parameters
@@ -93,6 +95,8 @@ def counterfactuals(job: Job, name: CohortName, rows: Sequence[int] | np.ndarray
             for waves, score, signals, ideal in zip(pair, scores, (found.factual, found.without),
                                                     (found.ideal, found.ideal_without), strict=True):  # fmt: skip
                 rng = np.random.default_rng([job.seed, COHORT_CODES[name], 3, int(wanted[k])])
-                signals[k] = synthesise(waves, i, job.settings, rng, noise=cohort.margins.noise) / np.float32(1000)
+                signals[k] = synthesise(waves, i, job.settings, rng, noise=cohort.margins.noise) / np.float32(
+                    1000
+                )
                 ideal[k] = score[i]
     return found

@@ -80,6 +80,23 @@ class Ablations(Section):
     pretraining_epochs: Count
 
 
+class Attributions(Section):
+    """Sizes of the study of attributions.
+
+    Attributes
+    ----------
+    ecgs_per_vessel : patients with a severe and visible stenosis of each vessel, one ECG each
+    sanity_per_vessel : of these, who also meet networks that cannot know
+    steps : points of integrated gradients
+    n_boot : resamples of patients
+    """
+
+    ecgs_per_vessel: Annotated[int, Field(ge=2)]
+    sanity_per_vessel: Annotated[int, Field(ge=2)]
+    steps: Annotated[int, Field(ge=2)]
+    n_boot: Annotated[int, Field(ge=20)]
+
+
 class StudySize(Section):
     """Size of all studies.
 
@@ -99,6 +116,7 @@ class StudySize(Section):
     epochs: Count
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     ablations: Ablations
+    attributions: Attributions
     learning_curves: LearningCurves
     leakage: Leakage
     transport: Transport
