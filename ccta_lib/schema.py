@@ -7,17 +7,29 @@ all faults are reported together, each with its row and column.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from ccta_lib.cell_kinds import (
+    FLAG,
+    IDENTIFIER,
+    NUMBER,
+    TEXT,
+    TIME,
+    Kind,
+    clock_faults,
+    nested_faults,
+    parse_column,
+)
 from ccta_lib.errors import TableError
 from ccta_lib.files import atomic_path
+from ccta_lib.table_files import csv_headers, read_csv, read_parquet
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 N_FOLDS = 5
@@ -107,55 +119,6 @@ def labels(grades: pd.Series | np.ndarray | Iterable[object]) -> np.ndarray:
     return values.map(known).to_numpy(dtype=float)
 
 
-# ---------------------------------------------------------------------------------------------------------
-# How one cell of text becomes a value. A parser returns None for "cannot be read as this".
-
-
-def _boolean(text: str) -> bool | None:
-    return {
-        "true": True,
-        "1": True,
-        "1.0": True,
-        "yes": True,
-        "false": False,
-        "0": False,
-        "0.0": False,
-        "no": False,
-    }.get(text.lower())
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None
-
-
-def _time(text: str) -> pd.Timestamp | None:
-    try:
-        value = pd.Timestamp(text)
-    except (ValueError, OverflowError):
-        return None
-    if value is pd.NaT:
-        return None
-    return value if value.tzinfo is None else value.tz_convert("UTC").tz_localize(None)
-
-
-class Kind(NamedTuple):
-    """How a column's text is read, what it should look like, and the pandas type it gets."""
-
-    parse: Callable[[str], Any]
-    expected: str
-    dtype: str
-
-
-TEXT = Kind(str, "text", "string")
-NUMBER = Kind(_number, "a number", "float64")
-FLAG = Kind(_boolean, "true or false (also 1/0, yes/no)", "boolean")
-TIME = Kind(_time, "a time such as 2024-03-01T09:30:00 (ISO 8601)", "datetime64[ns]")
-
-
 class ColumnRule(NamedTuple):
     """One line of the data dictionary."""
 
@@ -170,9 +133,9 @@ class ColumnRule(NamedTuple):
 
 _GRADES = tuple(str(g) for g in Grade)
 COHORT_COLUMNS: dict[str, ColumnRule] = {
-    "ecg_id": ColumnRule(TEXT, "identifier of the ECG, one row each", required=True, unique=True),
-    "patient_id": ColumnRule(TEXT, "identifier of the patient; the unit of resampling", required=True),
-    "exam_id": ColumnRule(TEXT, "identifier of the CCTA; absent = one exam per patient"),
+    "ecg_id": ColumnRule(IDENTIFIER, "identifier of the ECG, one row each", required=True, unique=True),
+    "patient_id": ColumnRule(IDENTIFIER, "identifier of the patient; the unit of resampling", required=True),
+    "exam_id": ColumnRule(IDENTIFIER, "identifier of the CCTA; absent = one exam per patient"),
     "site": ColumnRule(TEXT, "hospital or data set"),
     "cohort": ColumnRule(TEXT, "role in the study; absent = internal", values=COHORTS),
     "waveform": ColumnRule(TEXT, "recording, as a path relative to the table", required=True),
@@ -220,7 +183,8 @@ def data_dictionary(columns: dict[str, ColumnRule] = COHORT_COLUMNS) -> pd.DataF
         allowed = ", ".join(rule.values) if rule.values else ""
         if rule.low is not None:
             allowed = f"{rule.low:g} to {rule.high:g}" if rule.high is not None else f"at least {rule.low:g}"
-        rows.append((name, rule.meaning, rule.kind.expected, allowed, "yes" if rule.required else ""))
+        kind = "text" if rule.kind in (TEXT, IDENTIFIER) else rule.kind.expected
+        rows.append((name, rule.meaning, kind, allowed, "yes" if rule.required else ""))
     return pd.DataFrame(rows, columns=["column", "meaning", "type", "allowed", "required"])
 
 
@@ -255,8 +219,9 @@ def read_predictions(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def is_prediction_table(path: str | os.PathLike[str]) -> bool:
     """Tell whether a table has a probability column, without validating it."""
-    raw, _ = _load(Path(path), rows=1)
-    return any(v.prob_column in raw.columns for v in VESSELS)
+    file = Path(path)
+    headers = csv_headers(file) if _kind_of(file) == ".csv" else list(read_parquet(file).columns)
+    return any(v.prob_column in headers for v in VESSELS)
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -268,26 +233,21 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
             table.to_parquet(temporary, index=False)
 
 
-def _load(path: Path, rows: int | None = None) -> tuple[pd.DataFrame, str]:
-    """Read a file into a frame of text (CSV) or of its own types (Parquet), and say how rows are counted."""
+def _kind_of(path: Path) -> str:
     if not path.is_file():
         raise TableError(f"{path}: no such file; give a CSV or Parquet table")
-    try:
-        if path.suffix.lower() in {".parquet", ".pq"}:
-            return pd.read_parquet(path), "row"
-        if path.suffix.lower() != ".csv":
-            raise TableError(f"{path}: ends in {path.suffix or 'nothing'}; expected .csv or .parquet")
-        return pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", nrows=rows, index_col=False
-        ), "line"
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: byte {error.start} is not UTF-8; save the file as CSV UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError, ValueError) as error:
-        raise TableError(f"{path}: cannot be read as a table ({error}); check the file") from error
+    suffix = path.suffix.lower()
+    if suffix not in {".csv", ".parquet", ".pq"}:
+        raise TableError(f"{path}: ends in {path.suffix or 'nothing'}; expected .csv or .parquet")
+    return suffix
 
 
 def _read(path: Path, columns: dict[str, ColumnRule]) -> pd.DataFrame:
-    raw, counted = _load(path)
+    is_csv = _kind_of(path) == ".csv"
+    try:
+        raw = read_csv(path) if is_csv else read_parquet(path)
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: holds bytes that are not UTF-8; save the file as CSV UTF-8") from error
     repeated = sorted({str(c) for c in raw.columns[raw.columns.duplicated()]})
     missing = [c for c, rule in columns.items() if rule.required and c not in raw.columns]
     faults = [f"{path}: column {c} occurs twice; keep one" for c in repeated]
@@ -296,7 +256,8 @@ def _read(path: Path, columns: dict[str, ColumnRule]) -> pd.DataFrame:
         faults.append(f"{path}: holds no row; expected one row per ECG")
     if faults:
         raise TableError(*faults)
-    return validate(raw, columns, source=str(path), first_row=2 if counted == "line" else 1, counted=counted)
+    counted = "line" if is_csv else "row"
+    return validate(raw, columns, source=str(path), first_row=2 if is_csv else 1, counted=counted)
 
 
 def validate(
@@ -310,13 +271,18 @@ def validate(
     """Type and check a table already in memory; see `read_cohort` for what it returns and raises."""
     table = raw.reset_index(drop=True).copy()
     where = _Where(source, counted, first_row, table)
-    faults: list[str] = []
+    kinds = {name: rule.kind for name, rule in columns.items()}
+    if nested := nested_faults(table, kinds, source):
+        raise TableError(*nested)
+    faults = clock_faults(table, kinds, source)
+    reported: set[tuple[int, str]] = set()
     for name in [c for c in table.columns if c in columns]:
-        table[name], bad = _parse(table[name], columns[name].kind)
+        table[name], bad = parse_column(table[name], columns[name].kind)
+        reported |= {(row, name) for row, _ in bad}
         faults += [
             where.fault(row, name, found, f"expected {columns[name].kind.expected}") for row, found in bad
         ]
-    faults += _schema_faults(table, columns, where)
+    faults += _schema_faults(table, columns, where, reported)
     if "cohort" not in table:
         table["cohort"] = pd.Series("internal", index=table.index, dtype="string")
     if "exam_id" not in table:
@@ -330,22 +296,6 @@ def validate(
     table["cohort"] = table["cohort"].fillna("internal")
     table["exam_id"] = table["exam_id"].fillna(table["patient_id"])
     return table
-
-
-def _parse(column: pd.Series, kind: Kind) -> tuple[pd.Series, list[tuple[int, str]]]:
-    if kind is NUMBER and pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        numbers = column.astype("float64")
-        return numbers, [(int(i), str(numbers[i])) for i in numbers.index[np.isinf(numbers)]]
-    if kind is FLAG and pd.api.types.is_bool_dtype(column):
-        return column.astype("boolean"), []
-    if kind is TIME and pd.api.types.is_datetime64_any_dtype(column):
-        return column.dt.tz_localize(None).astype(kind.dtype), []
-    text = column.astype("string").str.strip()
-    text = text.mask(text == "")
-    distinct = {value: kind.parse(value) for value in text.dropna().unique()}
-    values = [None if pd.isna(v) else distinct[v] for v in text]
-    bad = [(i, str(text[i])) for i, v in enumerate(values) if v is None and not pd.isna(text[i])]
-    return pd.Series(values, index=column.index, dtype=object).astype(cast(Any, kind.dtype)), bad
 
 
 EMPTY = "an empty cell"
@@ -381,10 +331,10 @@ def pandera_schema(columns: dict[str, ColumnRule]) -> pa.DataFrameSchema:
             checks.append(pa.Check.ge(rule.low, error=f"expected at least {rule.low:g}"))
         if rule.high is not None:
             checks.append(pa.Check.le(rule.high, error=f"expected at most {rule.high:g}"))
-        identifier = rule.required and rule.kind is TEXT
+        named = rule.required and rule.kind in (TEXT, IDENTIFIER)
         rules[name] = pa.Column(
             checks=checks,
-            nullable=not identifier,
+            nullable=not named,
             required=rule.required,
             unique=rule.unique,
             description=rule.meaning,
@@ -392,7 +342,10 @@ def pandera_schema(columns: dict[str, ColumnRule]) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(rules, strict=False)
 
 
-def _schema_faults(table: pd.DataFrame, columns: dict[str, ColumnRule], where: _Where) -> list[str]:
+def _schema_faults(
+    table: pd.DataFrame, columns: dict[str, ColumnRule], where: _Where, reported: set[tuple[int, str]]
+) -> list[str]:
+    """Check values against the contract; a cell that could not be read has been reported, and is none of them."""
     try:
         pandera_schema(columns).validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -407,6 +360,7 @@ def _schema_faults(table: pd.DataFrame, columns: dict[str, ColumnRule], where: _
         return [
             where.fault(int(i), str(c), EMPTY if f is None else f, remedies.get(str(k), str(k)))
             for i, c, f, k in zip(cases["index"], cases["column"], found, cases["check"], strict=True)
+            if (int(i), str(c)) not in reported
         ]
     return []
 

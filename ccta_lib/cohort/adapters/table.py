@@ -11,6 +11,7 @@ import pandas as pd
 from ccta_lib.errors import InputError, TableError
 from ccta_lib.files import sha256_file, write_json
 from ccta_lib.schema import VESSELS, validate, write_table
+from ccta_lib.table_files import read_csv
 
 TABLE_NAME = "cohort.csv"
 ACCOUNT_NAME = "adapted.json"
@@ -35,12 +36,10 @@ def read_text_table(path: Path, *, needed: dict[str, str]) -> pd.DataFrame:
     table = None
     for encoding in ENCODINGS:
         try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding, index_col=False)
+            table = read_csv(path, encoding=encoding)
             break
         except UnicodeDecodeError:
             continue
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError, ValueError) as error:
-            raise TableError(f"{path}: cannot be read as a table ({error}); check the file") from error
     if table is None:
         raise TableError(f"{path}: neither UTF-8 nor GB18030; save it as CSV UTF-8")
     table.columns = [str(c).strip() for c in table.columns]
