@@ -198,7 +198,8 @@ def score_maps(
     targets = planted_targets(planted)
     where = pointed(maps, rng=np.random.default_rng([seed, 1]))
     hit, chance = targets[np.arange(len(targets)), where], targets.mean(axis=1)
-    n, options = len(targets), {"n_boot": n_boot, "seed": seed, "level": level}
+    n = len(targets)
+    options: dict[str, Any] = {"n_boot": n_boot, "seed": seed, "level": level}
     counts = {"n": n, "n_patients": len(set(map(str, patients))), "note": "" if n > 1 else "one ECG"}
     elsewhere = float((targets.sum(axis=0)[where] - hit).mean() / (n - 1)) if n > 1 else NAN
     rows = [

@@ -106,7 +106,7 @@ def group_difference(
             if min(n_positive, n_negative) < 2
             else "label fixed by covariates"
         )
-        return GroupDifference(*[empty] * 5, n_positive, n_negative, note)
+        return GroupDifference(empty, empty, empty, empty, empty, n_positive, n_negative, note)
     inverse = np.linalg.inv(x.T @ x)
     to_label = inverse[1] @ x.T
     coefficients = inverse @ (x.T @ y)

@@ -34,7 +34,9 @@ def planted_beats(job: Job, table: pd.DataFrame, patients: pd.DataFrame) -> np.n
     """
     cohort = draw_cohort("internal", job.sizes, seed=job.seed, settings=job.settings)
     if len(table) != len(cohort.table):
-        raise InputError(f"table: {len(table)} ECGs, and the simulation drew {len(cohort.table)}; give all its rows")
+        raise InputError(
+            f"table: {len(table)} ECGs, and the simulation drew {len(cohort.table)}; give all its rows"
+        )
     exams = table["exam_id"].astype(str)
     number = pd.Series(range(len(patients)), index=patients["exam_id"].astype(str)).reindex(exams).to_numpy()
     total, count = np.zeros((len(patients), 12, BEAT_MS.size)), np.zeros(len(patients))

@@ -10,7 +10,6 @@ import torch
 
 from ccta_lib.evaluation.attribution_names import (
     ADJUSTED,
-    AMPLITUDE,
     BY_LEAD,
     BY_WAVE,
     CAM_EARLY,
@@ -121,8 +120,9 @@ def randomised(model: Net1D, seed: int) -> dict[str, Net1D]:
         torch.manual_seed(seed)
         fresh = Net1D(model.config)
     state = {k: v.clone() for k, v in model.state_dict().items()}
-    parts = [(HEAD, "dense."), *((f"stage {i + 1}", f"stage_list.{i}.") for i in reversed(range(len(model.stage_list)))),
-             (WHOLE, "first_")]  # fmt: skip
+    parts = [(HEAD, "dense.")]
+    parts += [(f"stage {i + 1}", f"stage_list.{i}.") for i in reversed(range(len(model.stage_list)))]
+    parts += [(WHOLE, "first_")]
     found = {}
     for name, prefix in parts:
         state = state | {k: v for k, v in fresh.state_dict().items() if k.startswith(prefix)}

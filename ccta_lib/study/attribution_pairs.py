@@ -82,7 +82,9 @@ class Pairs:
 
     def first(self, number: int) -> Pairs:
         """Return so many pairs of each vessel."""
-        return self.take(np.concatenate([np.flatnonzero(self.vessel == v)[:number] for v in range(len(VESSELS))]))
+        return self.take(
+            np.concatenate([np.flatnonzero(self.vessel == v)[:number] for v in range(len(VESSELS))])
+        )
 
 
 def job_of(data: Data) -> Job:
@@ -96,7 +98,9 @@ def job_of(data: Data) -> Job:
     record = read_json(data.store.path.parent / "simulation.json")
     job = Job(CohortSizes(**record["sizes"]), record["seed"], DEFAULT_SETTINGS)
     if record["null"] or job.sizes.external or job.sizes.followup:
-        raise InputError(f"{data.store.path.parent}: is no internal cohort with disease; its ECGs cannot be paired")
+        raise InputError(
+            f"{data.store.path.parent}: is no internal cohort with disease; its ECGs cannot be paired"
+        )
     return job
 
 
@@ -112,7 +116,9 @@ def choose_rows(data: Data, number: int, *, seed: int) -> tuple[list[np.ndarray]
     chosen, eligible = [], np.zeros(len(VESSELS), dtype=int)
     for v, vessel in enumerate(VESSELS):
         percent = data.truth[f"percent_{vessel.lower()}"].to_numpy(dtype=float)
-        seen = dose_of(percent, DEFAULT_SETTINGS) * data.truth[f"visible_{vessel.lower()}"].to_numpy(dtype=float)
+        seen = dose_of(percent, DEFAULT_SETTINGS) * data.truth[f"visible_{vessel.lower()}"].to_numpy(
+            dtype=float
+        )
         allowed = np.flatnonzero((data.targets[:, v] == 1) & (seen > 0))
         order = np.random.default_rng([CHOICE, seed, v]).permutation(allowed)
         _, first = np.unique(patients[order], return_index=True)
@@ -162,7 +168,9 @@ def make_pairs(data: Data, contract: InputContract, number: int, *, seed: int) -
             ideal_without=both.ideal_without[rows], eligible=eligible, left_out=left_out, hz=float(hz),
         ))  # fmt: skip
     if not parts or not sum(map(len, parts)):
-        raise InputError("attributions: no ECG of a patient with a severe and visible stenosis; simulate more patients")
+        raise InputError(
+            "attributions: no ECG of a patient with a severe and visible stenosis; simulate more patients"
+        )
     return _joined(parts)
 
 

@@ -83,11 +83,15 @@ def run(cell: Cell, workspace: Workspace) -> dict[str, pd.DataFrame]:
         raise CctaError(f"study {STUDY}: no arm {cell.arm!r}; there are {', '.join(ARMS)}")
     if cell.arm == "maps":
         return _maps(cell.seed, workspace, keep_maps=cell.settings["keep_maps"])
-    return {"sanity": _sanity, "counterfactual": _counterfactual, "groups": _groups}[cell.arm](cell.seed, workspace)
+    return {"sanity": _sanity, "counterfactual": _counterfactual, "groups": _groups}[cell.arm](
+        cell.seed, workspace
+    )
 
 
 def _pairs(seed: int, workspace: Workspace, fit: Fit) -> Pairs:
-    return make_pairs(workspace.test(seed), fit.contract, workspace.size.attributions.ecgs_per_vessel, seed=seed)
+    return make_pairs(
+        workspace.test(seed), fit.contract, workspace.size.attributions.ecgs_per_vessel, seed=seed
+    )
 
 
 # --- maps ---------------------------------------------------------------------------------------------------
@@ -105,7 +109,9 @@ def _maps(seed: int, workspace: Workspace, *, keep_maps: bool) -> dict[str, pd.D
     shown = {PLANTED: planted, ECG: from_samples(pairs.x - pairs.baseline, pairs), **found}
     tables = {
         "attributions_scores": pd.concat(scores, ignore_index=True),
-        "attributions_cells": pd.concat([_cell_rows(n, m, pairs) for n, m in shown.items()], ignore_index=True),
+        "attributions_cells": pd.concat(
+            [_cell_rows(n, m, pairs) for n, m in shown.items()], ignore_index=True
+        ),
         "attributions_checks": _checks(found, pairs, fit, workspace, seed),
     }
     if keep_maps:
@@ -156,7 +162,9 @@ def _map_rows(name: str, beats: np.ndarray, pairs: Pairs) -> pd.DataFrame:
     ], ignore_index=True)  # fmt: skip
 
 
-def _checks(found: Mapping[str, Maps], pairs: Pairs, fit: Fit, workspace: Workspace, seed: int) -> pd.DataFrame:
+def _checks(
+    found: Mapping[str, Maps], pairs: Pairs, fit: Fit, workspace: Workspace, seed: int
+) -> pd.DataFrame:
     """Say per vessel how many ECGs there were to choose from, how well the network does, and whether sums add up."""
     predicted, rows = fit.predict(workspace.test(seed)), []
     for v, vessel in enumerate(VESSELS):
@@ -168,11 +176,11 @@ def _checks(found: Mapping[str, Maps], pairs: Pairs, fit: Fit, workspace: Worksp
             "left_out": int(pairs.left_out[v]), "auc": auc.estimate, "auc_low": auc.low, "auc_high": auc.high,
             "planted_mv": float(np.median(pairs.planted_mv[mine])) if mine.any() else np.nan,
         }  # fmt: skip
-        for name, maps in found.items():
+        for name, maps in found.items() if mine.any() else ():
             if maps.gap is not None:
-                row[f"largest gap, {name}"] = float(np.abs(maps.gap[mine]).max()) if mine.any() else np.nan
+                row[f"largest gap, {name}"] = float(np.abs(maps.gap[mine]).max())
             if maps.cells.shape[1] == 1:
-                row[f"says nothing, {name}"] = float((maps.cells[mine] == 0).all(axis=(1, 2)).mean()) if mine.any() else np.nan
+                row[f"says nothing, {name}"] = float((maps.cells[mine] == 0).all(axis=(1, 2)).mean())
         rows.append(row)
     return pd.DataFrame(rows)
 
