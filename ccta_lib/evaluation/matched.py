@@ -132,15 +132,15 @@ def strata_of(table: pd.DataFrame, edges: Mapping[str, Any]) -> np.ndarray:
         raise InputError(
             f"strata: column {', '.join(absent)} is absent; found {', '.join(map(str, table.columns))}"
         )
-    parts, known = [], np.ones(len(table), dtype=bool)
+    known = table[list(edges)].notna().all(axis=1).to_numpy()
+    columns = []
     for column, borders in edges.items():
-        known &= table[column].notna().to_numpy()
-        if borders is None:
-            parts.append(table[column].astype(object).map(str))
-        else:
-            values = table[column].astype(float)
-            parts.append(
-                pd.Series(np.searchsorted(borders, values, side="right").astype(str), index=table.index)
+        values = table[column].to_numpy(dtype=object)
+        if borders is not None:
+            values = np.searchsorted(
+                borders, table[column].to_numpy(dtype=float, na_value=np.nan), side="right"
             )
-    text = parts[0].str.cat(parts[1:], sep="|") if len(parts) > 1 else parts[0]
-    return np.where(known, text.to_numpy(dtype=object), None)
+        columns.append([str(v) for v in values])
+    out = np.array(["|".join(bands) for bands in zip(*columns, strict=True)], dtype=object)
+    out[~known] = None
+    return out
