@@ -28,7 +28,7 @@ from ccta_lib.evaluation.attribution_scores import patient_interval, rank_agreem
 from ccta_lib.explain.adjusted import COVARIATES, design, group_difference
 from ccta_lib.explain.beats import BEAT_MS, patient_beats
 from ccta_lib.explain.planted_beats import planted_beats
-from ccta_lib.explain.windows import BINS, MAP_MS
+from ccta_lib.explain.windows import BINS, MAP_MS, bins_of_beat
 from ccta_lib.schema import LEADS, VESSELS, labels
 from ccta_lib.study.attribution_maps import (
     Maps,
@@ -58,7 +58,7 @@ def cells(size: StudySize) -> list[Cell]:
     """List the cells: four arms of each seed, which share cohort, network and ECGs."""
     # Mean maps are for a figure: those of one seed are kept.
     return [
-        Cell(STUDY, arm, seed, {"keep_maps": seed == size.seeds[0]} if arm == "maps" else {})
+        Cell(STUDY, arm, seed, {"keep_maps": seed == size.seeds[0]} if arm in ("maps", "groups") else {})
         for seed in size.seeds
         for arm in ARMS
     ]
@@ -72,7 +72,7 @@ def run(cell: Cell, workspace: Workspace) -> dict[str, pd.DataFrame]:
     dict
         *maps*: attributions_scores, attributions_cells, attributions_maps (first seed), attributions_checks.
         *sanity*: attributions_sanity. *counterfactual*: attributions_counterfactual, attributions_scores.
-        *groups*: attributions_groups.
+        *groups*: attributions_group_errors, attributions_groups (first seed).
 
     Raises
     ------
@@ -81,11 +81,8 @@ def run(cell: Cell, workspace: Workspace) -> dict[str, pd.DataFrame]:
     """
     if cell.arm not in ARMS:
         raise CctaError(f"study {STUDY}: no arm {cell.arm!r}; there are {', '.join(ARMS)}")
-    if cell.arm == "maps":
-        return _maps(cell.seed, workspace, keep_maps=cell.settings["keep_maps"])
-    return {"sanity": _sanity, "counterfactual": _counterfactual, "groups": _groups}[cell.arm](
-        cell.seed, workspace
-    )
+    make = {"maps": _maps, "sanity": _sanity, "counterfactual": _counterfactual, "groups": _groups}[cell.arm]
+    return make(cell.seed, workspace, **cell.settings)
 
 
 def _pairs(seed: int, workspace: Workspace, fit: Fit) -> Pairs:
@@ -261,30 +258,50 @@ def _log_odds(p: np.ndarray) -> np.ndarray:
 # --- groups -------------------------------------------------------------------------------------------------
 
 
-def _groups(seed: int, workspace: Workspace) -> dict[str, pd.DataFrame]:
+def _groups(seed: int, workspace: Workspace, *, keep_maps: bool) -> dict[str, pd.DataFrame]:
     """Compare positive and negative patients' mean beats, plainly and adjusted, with what was planted in them."""
     data = workspace.test(seed)
     patients = patient_beats(data.table, data.store)
     planted = planted_beats(job_of(data), data.table, patients.table)
-    beats, ms = patients.beats["millivolt"][:, :, ::GROUP_STEP], BEAT_MS[::GROUP_STEP]
     covariates = design(patients.table, COVARIATES)
     # Both use the patients whose covariates are known, so that only the adjustment differs.
     known = np.isfinite(covariates).all(axis=1)
-    rows = []
+    rows, errors = [], []
     for vessel in VESSELS:
         y = np.where(known, labels(patients.table[vessel.grade_column]), np.nan)
-        plain = group_difference(beats, y, covariates[:, :0])
-        adjusted = group_difference(beats, y, covariates)
-        truth = group_difference(planted[:, :, ::GROUP_STEP], y, covariates[:, :0])
+        beats, none = patients.beats["millivolt"], covariates[:, :0]
+        plain, adjusted = (group_difference(beats, y, c) for c in (none, covariates))
+        truth = group_difference(planted, y, none)
+        note = plain.note or adjusted.note
+        counts = {
+            "n_positive": plain.n_positive,
+            "n_negative": plain.n_negative,
+            "n_unknown": int((~known).sum()),
+        }
+        for name, found in (("plain", plain), ("adjusted", adjusted)):
+            errors += [row | {"vessel": str(vessel), "means": name, **counts, "note": note}
+                       for row in _errors(found.estimate, truth.estimate)]  # fmt: skip
         values = {
             "plain": plain.estimate, "plain_low": plain.low, "plain_high": plain.high,
             "adjusted": adjusted.estimate, "adjusted_low": adjusted.low, "adjusted_high": adjusted.high,
             "planted": truth.estimate, "positive": adjusted.positive, "negative": adjusted.negative,
         }  # fmt: skip
+        ms = BEAT_MS[::GROUP_STEP]
         rows.append(pd.DataFrame({
             "vessel": str(vessel), "lead": np.repeat(LEADS, ms.size), "ms": np.tile(ms, len(LEADS)),
-            **{k: v.ravel().astype(np.float32) for k, v in values.items()},
-            "n_positive": plain.n_positive, "n_negative": plain.n_negative, "n_unknown": int((~known).sum()),
-            "note": plain.note or adjusted.note,
+            **{k: v[:, ::GROUP_STEP].ravel().astype(np.float32) for k, v in values.items()}, **counts, "note": note,
         }))  # fmt: skip
-    return {"attributions_groups": pd.concat(rows, ignore_index=True)}
+    tables = {"attributions_group_errors": pd.DataFrame(errors)}
+    return tables | ({"attributions_groups": pd.concat(rows, ignore_index=True)} if keep_maps else {})
+
+
+def _errors(found: np.ndarray, planted: np.ndarray) -> list[dict[str, Any]]:
+    """Say how far a difference of mean beats is from the planted one, in QRS and in ST and T: root mean square, mV."""
+    bins = bins_of_beat(BEAT_MS)
+    rows = []
+    for name, waves in (("QRS", ("QRS",)), ("ST and T", ("ST", "T"))):
+        inside = np.isin(bins, [BINS.index(w) for w in waves])
+        off, truth = (found - planted)[:, inside], planted[:, inside]
+        rows.append({"waves": name, "error_mv": float(np.sqrt((off**2).mean())),
+                     "planted_mv": float(np.sqrt((truth**2).mean()))})  # fmt: skip
+    return rows
