@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 
 class CctaError(Exception):
     """Base of every error this package raises on purpose."""
@@ -47,3 +54,21 @@ class MissingExtraError(InputError):
 
 class ChapterError(CctaError):
     """A chapter failed while running; names chapter, cell and first source line."""
+
+
+def told(error: OSError) -> str:
+    """Say in one line what a file system refused, and what to do.
+
+    Of a file only its folder is named: files of an export are named after patients, and messages end up in logs.
+    """
+    what = error.strerror or str(error).partition("\n")[0]
+    where = f"{_folder(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+    if error.errno in _FULL:
+        return f"{where}{what}; free some, and the same command goes on where it stopped"
+    if error.errno in _FORBIDDEN:
+        return f"{where}{what}; choose a folder you may write to, or have its permissions changed"
+    return f"{where}{what}; look at this place, and run the same command again"
+
+
+def _folder(path: str) -> Path:
+    return Path(path) if Path(path).is_dir() else Path(path).parent

@@ -1,32 +1,100 @@
-"""Files are written beside and moved into place; inputs are known by their hash."""
+"""Files are written beside and moved into place, and are on the disk by then; inputs are known by their hash."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ccta_lib.errors import CctaError, InputError
+
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it replaces `path` only when the block succeeds.
 
     The suffix is kept, because writers choose their format by it. The process number in the name
-    keeps two processes that write the same file apart.
+    keeps two processes that write the same file apart. Content and new name are on the disk when the block
+    ends (`durable`): after a power cut a file system may keep the name without the content, or what was written
+    later without what was written before. Only what nobody misses, such as a progress count, does without.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the place may not be written, with the number of the error and `path`, whatever
+        the library that wrote makes of it.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
     try:
         yield temporary
+        if durable:
+            _to_disk(temporary)
         os.replace(temporary, target)
+        if durable:
+            _to_disk(target.parent)
+    except OSError as error:
+        if error.filename is not None and os.fspath(error.filename) != str(temporary):
+            raise  # something that was read
+        number = error.errno or (errno.ENOSPC if _is_full(target.parent) else errno.EIO)
+        raise OSError(number, os.strerror(number), str(target)) from error
+    except Exception as error:  # torch, safetensors and SQLite have words of their own for a full disk
+        if isinstance(error, CctaError) or not _is_full(target.parent):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < 1 << 16
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
+            raise  # some network file systems know no such thing for folders
+    finally:
+        os.close(descriptor)
+
+
+def new_array(
+    path: str | os.PathLike[str], *, dtype: type | np.dtype, shape: tuple[int, ...]
+) -> np.memmap[Any, Any]:
+    """Make a `.npy` file of zeros and map it for writing; its space on the disk is taken at once.
+
+    A sparse file takes space as it is filled, and a full disk then ends the process with SIGBUS, without a word.
+
+    Raises
+    ------
+    OSError
+        If the disk has no room for it.
+    """
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
+    size = array.offset + array.nbytes
+    if size and hasattr(os, "posix_fallocate"):
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        finally:
+            os.close(descriptor)
+    return array
 
 
 @contextmanager
@@ -47,8 +115,20 @@ def write_json(value: Any, path: str | os.PathLike[str]) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read a UTF-8 JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a UTF-8 JSON file.
+
+    Raises
+    ------
+    InputError
+        If it is not JSON, or was cut off.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"{path}: is not whole JSON ({type(error).__name__}); it was cut off or changed: delete it, and what "
+            "it describes is made again"
+        ) from error
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:

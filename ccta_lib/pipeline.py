@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ccta_lib.book.chapter import INPUTS
+from ccta_lib.book.locate import next_serial
 from ccta_lib.book.provenance import RunRecord, code_hash, versions
 from ccta_lib.book.render import render
 from ccta_lib.book.runner import chapter_names, run_chapters
@@ -21,6 +22,7 @@ from ccta_lib.cohort import WaveformStore, build_store, flow_table
 from ccta_lib.cohort.exports.account import continued
 from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path, locked, read_json, sha256_file, sha256_json
+from ccta_lib.in_use import in_use
 from ccta_lib.profile import Profile
 from ccta_lib.progress import Progress
 from ccta_lib.schema import read_cohort, read_predictions, write_table
@@ -51,7 +53,7 @@ def make_book(
     Raises
     ------
     InputError
-        If both tables are given, or one of them is wrong.
+        If both tables are given, one of them is wrong, or another command writes into the run directory.
     """
     report = progress or Progress()
     if cohort and predictions:
@@ -59,27 +61,30 @@ def make_book(
             "--cohort and --predictions: give one of them; a prediction table brings its cohort along"
         )
     names = chapter_names()
-    if predictions:
-        take_predictions(predictions, run_dir)
-    else:
-        table = prepare_cohort(profile, run_dir, cohort=cohort, workers=workers, progress=report)
-        train_and_predict(profile, table, run_dir, workers=workers, progress=report)
-    run_chapters(names, run_dir, profile.chapter_parameters(names), where=str(profile.path), workers=workers,
-                 progress=report)  # fmt: skip
-    return render(run_dir, edition=edition)
+    with in_use(run_dir):
+        if predictions:
+            take_predictions(predictions, run_dir)
+        else:
+            table = prepare_cohort(profile, run_dir, cohort=cohort, workers=workers, progress=report)
+            train_and_predict(profile, table, run_dir, workers=workers, progress=report)
+        run_chapters(names, run_dir, profile.chapter_parameters(names), where=str(profile.path), workers=workers,
+                     progress=report)  # fmt: skip
+        return render(run_dir, edition=edition)
 
 
 def take_predictions(path: Path, run_dir: Path) -> None:
     """Start a run from somebody's prediction table, with the side tables that lie beside it."""
     table = read_predictions(path)
-    write_table(table, run_dir / INPUTS["predictions"])
-    for name in SIDE_TABLES:
-        _copy_table(path.parent / INPUTS[name], run_dir / INPUTS[name])
-    record, made_by = RunRecord(run_dir), path.parent / "run.json"
-    if made_by.is_file():
-        known = read_json(made_by)
-        record.update(origin=_origin(known))
-    _describe(record, table, run_dir)
+    with in_use(run_dir):
+        write_table(table, run_dir / INPUTS["predictions"])
+        for name in SIDE_TABLES:
+            _copy_table(path.parent / INPUTS[name], run_dir / INPUTS[name])
+        record, made_by = RunRecord(run_dir), path.parent / "run.json"
+        if made_by.is_file():
+            known = read_json(made_by)
+            record.update(origin=_origin(known))
+        record.update(serial=next_serial(run_dir))
+        _describe(record, table, run_dir)
 
 
 def prepare_cohort(
@@ -123,19 +128,30 @@ def _simulate(profile: Profile, run_dir: Path, record: RunRecord, workers: int, 
     folder, sizes = run_dir / "cohort", profile.simulation.model_dump()
     table_path = folder / "cohort.parquet"
     key = sha256_json([sizes, profile.seed, code_hash("simulate", "schema.py"), versions()])
-    if not record.is_done("cohort", key, table_path, run_dir / INPUTS["waveforms"] / "store.json"):
+    outputs = [
+        folder / name for name in ("cohort.parquet", "truth.parquet", "ceiling.csv", "simulation.json")
+    ]
+    if not (record.is_done("cohort", key, *outputs) and _is_whole(run_dir / INPUTS["waveforms"])):
         if record.values.get("cohort_started") != key:
             shutil.rmtree(
                 folder, ignore_errors=True
             )  # another cohort of ours; one killed half way is resumed
         record.update(cohort_started=key)
-        with record.stage("cohort", key, seed=profile.seed, sizes=sizes), report.task(
+        with record.stage("cohort", key, outputs=outputs, seed=profile.seed, sizes=sizes), report.task(
             "Virtual cohort", total=sizes["internal_ecgs"] + sizes["external"] + sizes["followup"]
         ) as advance:  # fmt: skip
             simulate_cohort(
                 folder, sizes=CohortSizes(**sizes), seed=profile.seed, workers=workers, progress=advance
             )
     return table_path
+
+
+def _is_whole(store: Path) -> bool:
+    try:
+        WaveformStore.open(store)
+    except InputError:
+        return False
+    return True
 
 
 def _read_recordings(cohort: Path, run_dir: Path, record: RunRecord, report: Progress) -> None:
@@ -168,6 +184,7 @@ def train_and_predict(
         If torch is not installed.
     """
     from ccta_lib.training import TrainingSettings, predict, train
+    from ccta_lib.training.run import RUN_RECORD
 
     report, record = progress or Progress(), RunRecord(run_dir)
     settings = TrainingSettings.from_dict(profile.training, source=str(profile.path))
@@ -175,18 +192,22 @@ def train_and_predict(
     cohort = read_cohort(table_path)
     key = sha256_json([store.key, sha256_file(table_path), settings.decisive(), profile.seed,
                        code_hash("model", "training", "schema.py"), versions()])  # fmt: skip
-    if not record.is_done("training", key, run_dir / INPUTS["training"]):
-        with record.stage("training", key, seed=profile.seed, settings=settings.model_dump()) as details, report.task(
-            "Five folds", total=settings.n_folds * settings.epochs
-        ) as advance:  # fmt: skip
+    trained = [run_dir / INPUTS["training"], run_dir / RUN_RECORD]
+    if not record.is_done("training", key, *trained):
+        with record.stage(
+            "training", key, outputs=trained, seed=profile.seed, settings=settings.model_dump()
+        ) as details, report.task("Five folds", total=settings.n_folds * settings.epochs) as advance:  # fmt: skip
             run = train(
                 cohort, store, run_dir, settings, seed=profile.seed, workers=workers, progress=advance
             )
             details["cost"] = run.record["cost"]
     outputs = [run_dir / INPUTS[n] for n in ("predictions", "predictions_by_fold")]
     if not record.is_done("prediction", key, *outputs):
-        with record.stage("prediction", key), report.task("Predictions", total=len(cohort)) as advance:
+        with record.stage("prediction", key, outputs=outputs), report.task(
+            "Predictions", total=len(cohort)
+        ) as advance:  # fmt: skip
             predict(cohort, store, run_dir, workers=workers, progress=advance)
+        record.update(serial=next_serial(run_dir))
     _describe(record, read_predictions(run_dir / INPUTS["predictions"]), run_dir)
 
 

@@ -31,6 +31,8 @@ _UNREMARKABLE = {
     "key",
     "command",
     "cohort_started",
+    "outputs",
+    "serial",
 }
 
 
@@ -49,7 +51,7 @@ def estimates(folder: Path) -> pd.DataFrame:
     """
     found = []
     for path in sorted(folder.rglob("*.csv")):
-        if path.name.startswith("figure_"):
+        if path.name.startswith(("figure_", ".")):  # a point: half-written by a process that was killed
             continue
         table = pd.read_csv(path)
         if not {*VALUES} <= set(table.columns):

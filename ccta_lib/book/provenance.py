@@ -6,7 +6,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -97,17 +97,42 @@ class RunRecord:
         write_json(self.values, self.path)
 
     def is_done(self, stage: str, key: str, *outputs: Path) -> bool:
-        """Tell whether a stage with this key finished and all its outputs are still there."""
-        return self.values["stages"].get(stage, {}).get("key") == key and all(o.exists() for o in outputs)
+        """Tell whether a stage with this key finished, and all it left is there as it was left.
+
+        Parameters
+        ----------
+        stage, key : as given to `stage`
+        outputs : what must be there besides the files that the record knows by their hash
+        """
+        found = self.values["stages"].get(stage, {})
+        return (
+            found.get("key") == key
+            and all(o.exists() for o in outputs)
+            and all(
+                (self.folder / name).is_file() and sha256_file(self.folder / name) == known
+                for name, known in found.get("outputs", {}).items()
+            )
+        )
 
     @contextmanager
-    def stage(self, name: str, key: str, **details: Any) -> Iterator[dict[str, Any]]:
-        """Time a stage and record it when, and only when, it succeeds; the yielded dict takes more details."""
+    def stage(
+        self, name: str, key: str, *, outputs: Sequence[Path] = (), **details: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Time a stage and record it when, and only when, it succeeds; the yielded dict takes more details.
+
+        Parameters
+        ----------
+        name, key : of the stage
+        outputs : files below the run directory, recorded by their hash: one that was cut off or changed
+            since has the stage done again
+        details : what else is recorded
+        """
         self.values["stages"].pop(name, None)
         start = time.perf_counter()
         record: dict[str, Any] = dict(details)
         yield record
         record.setdefault("seconds", round(time.perf_counter() - start, 2))
+        record["outputs"] = {o.relative_to(self.folder).as_posix(): sha256_file(o) for o in outputs}
         self.finish_stage(name, key, **record)
 
     def finish_stage(self, name: str, key: str, **details: Any) -> None:

@@ -72,7 +72,7 @@ def lay_sources(run_dir: Path, record: RunRecord, *, edition: str = "full") -> P
     write_interactive(source / "_generated" / "interactive", run_dir, record.values)
     for folder in ("figures", "tables"):
         if (run_dir / folder).is_dir():
-            shutil.copytree(run_dir / folder, source / folder)
+            shutil.copytree(run_dir / folder, source / folder, ignore=shutil.ignore_patterns(".*"))
     write_pages(source / "_generated", record.values, run_dir)
     shutil.copy2(_mathjax(), source / "_static" / "mathjax.js")
     return source

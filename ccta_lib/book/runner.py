@@ -12,7 +12,9 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +27,8 @@ from ccta_lib.book.provenance import RunRecord, code_hash, versions
 from ccta_lib.book.study import find_study, study_entry
 from ccta_lib.errors import ChapterError, InputError, MissingExtraError, ParameterError
 from ccta_lib.files import atomic_path, sha256_file, sha256_json
+from ccta_lib.in_use import in_use
+from ccta_lib.parallel import MOST_LOSSES, leave_with
 from ccta_lib.progress import Progress
 
 CHAPTERS = (
@@ -38,6 +42,8 @@ CELL_TIMEOUT = 1800  # seconds; a chapter's cell that runs longer has hung
 # What a chapter's result depends on besides its own text: everything it can import but the command line.
 LIBRARY = (
     "schema.py",
+    "cell_kinds.py",
+    "table_files.py",
     "paper.py",
     "paper.csv",
     "cohort",
@@ -157,38 +163,67 @@ def run_chapters(
     if faults:
         raise ParameterError(*faults)
     failed: list[Exception] = []
-    report = progress or Progress()
-    with report.task("Chapters", total=len(todo)) as advance, ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), max_tasks_per_child=1
-    ) as pool:  # fmt: skip
-        jobs = {
-            pool.submit(execute_chapter, n, values, run_dir.resolve()): n for n, (values, _) in todo.items()
-        }
-        for done, job in enumerate(as_completed(jobs), start=1):
-            name = jobs[job]
-            try:
-                seconds, peak = job.result()
-            except (ChapterError, InputError) as error:
-                failed.append(error)
+    with in_use(run_dir), (progress or Progress()).task("Chapters", total=len(todo)) as advance:
+        jobs = [(name, values, run_dir.resolve()) for name, (values, _) in todo.items()]
+        for done, (name, result) in enumerate(_executed(jobs, workers), start=1):
+            if isinstance(result, Exception):
+                failed.append(result)
                 continue
             values, key = todo[name]
-            with record.stage(f"chapter {name}", key, parameters=values, peak_mib=peak) as details:
-                details["run_seconds"] = seconds
+            outputs = chapter_outputs(name, run_dir)
+            with record.stage(f"chapter {name}", key, outputs=outputs, parameters=values) as details:
+                details["run_seconds"], details["peak_mib"] = result
             advance(done, len(todo), name)
     if failed:
         raise failed[0]
     return list(todo)
 
 
+def chapter_outputs(name: str, run_dir: Path) -> list[Path]:
+    """Return the files a chapter has left: its notebook, its tables and its figures."""
+    folders = [run_dir / kind / name for kind in ("tables", "figures")]
+    return [run_dir / "executed" / f"{name}.ipynb", *(f for d in folders for f in sorted(d.glob("[!.]*")))]
+
+
+def _executed(
+    jobs: list[tuple[str, dict[str, Any], Path]], workers: int
+) -> Iterator[tuple[str, tuple[float, float] | Exception]]:
+    """Run each chapter in a process of its own; those that went down with a lost process are run again."""
+    waiting, losses = {job[0]: job for job in jobs}, 0
+    while waiting:
+        try:
+            with ProcessPoolExecutor(
+                workers, mp_context=get_context("spawn"), max_tasks_per_child=1,
+                initializer=leave_with, initargs=(os.getpid(),),
+            ) as pool:  # fmt: skip
+                running = {pool.submit(execute_chapter, *job): name for name, job in waiting.items()}
+                for one in as_completed(running):
+                    result: tuple[float, float] | Exception
+                    try:
+                        result = one.result()
+                    except (ChapterError, InputError) as error:
+                        result = error
+                    del waiting[running[one]]
+                    yield running[one], result
+        except BrokenProcessPool as error:
+            losses += 1
+            if losses == MOST_LOSSES:
+                raise ChapterError(
+                    f"processes that run chapters ended early {losses} times (killed, or out of memory); "
+                    f"left are {', '.join(waiting)}; run the same command again, perhaps with --workers 1"
+                ) from error
+
+
 def _key(source: ChapterSource, values: dict[str, Any], run_dir: Path) -> str:
-    inputs = {}
+    inputs: dict[str, Any] = {}
     for name in [n for one in (*source.requires, *source.uses) for n in one.split("|")]:
         path = run_dir / INPUTS[name]
         path = path / "store.json" if path.is_dir() else path
         inputs[name] = sha256_file(path) if path.is_file() else None
     for table in source.study:
         found = find_study(table, run_dir)
-        inputs[f"study {table}"] = None if found is None else [sha256_file(found), study_entry(found)]
+        made = None if found is None else sha256_json([sha256_file(found), study_entry(found)])
+        inputs[f"study {table}"] = made
     return sha256_json([sha256_file(source.path), values, inputs, code_hash(*LIBRARY), versions()])
 
 

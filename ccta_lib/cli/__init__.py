@@ -8,7 +8,7 @@ import click
 
 from ccta_lib import __version__
 from ccta_lib.cli import adapters, audit, book, cohort, networks, simulate, study, tables
-from ccta_lib.errors import CctaError, InputError
+from ccta_lib.errors import CctaError, InputError, told
 
 MOST_FAULTS = 20
 
@@ -32,6 +32,9 @@ def main() -> None:
     except CctaError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+    except OSError as error:
+        click.echo(told(error), err=True)
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

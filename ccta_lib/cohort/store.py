@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from ccta_lib.cohort.waveforms import (
     JOURNAL_FILE,
     META_FILE,
     N_SAMPLES,
+    ROW_BYTES,
     SAMPLING_HZ,
     SHAPE,
     SIGNALS_FILE,
@@ -35,7 +37,8 @@ __all__ = ["N_SAMPLES", "SAMPLING_HZ", "SHAPE", "UNITS_PER_MILLIVOLT", "StoreWri
 class StoreWriter:
     """Writes a store row by row; a killed writer resumes where it stopped.
 
-    The order that makes this safe: first the samples, then one line in a journal that says they are there.
+    The order that makes this safe: first the samples, then one line in a journal that says they are there, with
+    their hash: after a power cut the line may be on the disk and the samples not.
 
     Parameters
     ----------
@@ -95,9 +98,8 @@ class StoreWriter:
 
     def digest(self, row: int) -> str:
         """SHA-256 of the samples stored in one row, as `digest_of` gives it for signals."""
-        size = SHAPE[0] * SHAPE[1] * 2
-        self._signals.seek(self._offset + int(row) * size)
-        return hashlib.sha256(self._signals.read(size)).hexdigest()
+        self._signals.seek(self._offset + int(row) * ROW_BYTES)
+        return hashlib.sha256(self._signals.read(ROW_BYTES)).hexdigest()
 
     @staticmethod
     def digest_of(signal: np.ndarray) -> str:
@@ -137,10 +139,11 @@ class StoreWriter:
                 "be stored; exclude it with a reason"
                 for i in np.flatnonzero(bad)
             ))  # fmt: skip
-        for row, one in zip(numbers, signals, strict=True):
-            stored = _units(one)
-            self._signals.seek(self._offset + row * stored.nbytes)
-            self._signals.write(stored.tobytes())
+        for row, one, record in zip(numbers, signals, records, strict=True):
+            stored = _units(one).tobytes()
+            self._signals.seek(self._offset + row * ROW_BYTES)
+            _write_whole(self._signals, stored)
+            record["sha256"] = hashlib.sha256(stored).hexdigest()
         self._note(records)
 
     def exclude(self, row: int, reason: str, **index: Any) -> None:
@@ -206,9 +209,11 @@ class StoreWriter:
                 path.unlink(missing_ok=True)
             found, records = None, []
         elif meta.is_file():
-            if signals.is_file() and (self.path / INDEX_FILE).is_file():
+            if self._has_room(signals) and (self.path / INDEX_FILE).is_file():
                 journal.unlink(missing_ok=True)
                 return True
+            if not self._has_room(signals):
+                signals.unlink(missing_ok=True)
             meta.unlink()
             found, records = header, []
         if found is None:
@@ -219,9 +224,19 @@ class StoreWriter:
         self._records = {record["row"]: record for record in records}
         return False
 
+    def _has_room(self, signals: Path) -> bool:
+        """Tell whether the samples' file is there and was not cut off; it has a header besides."""
+        return signals.is_file() and signals.stat().st_size > len(self.ecg_ids) * ROW_BYTES
+
+    def _forget_lost(self) -> None:
+        """Take rows as pending again whose samples are not those the journal tells of."""
+        for row in map(int, self.written):
+            if self.digest(row) != self._records[row].get("sha256"):
+                del self._records[row]
+
     def _open_signals(self) -> None:
         path = self.path / SIGNALS_FILE
-        if not path.exists():
+        if not self._has_room(path):
             self._records.clear()
             with atomic_path(path) as temporary:  # a sparse file: rows take space when they are written
                 shape = (len(self.ecg_ids), *SHAPE)
@@ -229,6 +244,7 @@ class StoreWriter:
         self._offset = np.load(path, mmap_mode="r").offset  # type: ignore[attr-defined]
         # Plain writes, not a memory map: mapped pages would count as this process's memory.
         self._signals = open(path, "r+b", buffering=0)  # noqa: SIM115
+        self._forget_lost()
 
     def _checked(self, rows: Sequence[int], notes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if self.finished:
@@ -258,13 +274,27 @@ def _units(signal: np.ndarray) -> np.ndarray:
     return np.rint(signal.astype(np.float64) * UNITS_PER_MILLIVOLT).astype("<i2")
 
 
+def _write_whole(stream: io.FileIO, content: bytes) -> None:
+    """Write all of it: an unbuffered stream on a nearly full disk takes a part, and says so by its count alone."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[stream.write(rest) or 0 :]
+
+
 def _read_journal(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Header and records of a journal; a line torn by a kill is cut off the file."""
+    """Header and records of a journal; from a line that a kill or a power cut tore on, the file is cut off."""
     if not path.is_file():
         return None, []
-    whole = path.read_bytes()
-    complete = whole[: whole.rfind(b"\n") + 1]
-    if len(complete) < len(whole):
-        os.truncate(path, len(complete))
-    lines = [json.loads(line) for line in complete.splitlines()]
+    whole, lines, end = path.read_bytes(), [], 0
+    for line in whole.splitlines(keepends=True):
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            break
+        if not line.endswith(b"\n"):
+            lines.pop()
+            break
+        end += len(line)
+    if end < len(whole):
+        os.truncate(path, end)
     return (lines[0], lines[1:]) if lines else (None, [])

@@ -33,6 +33,7 @@ FORMAT = 1
 SAMPLING_HZ = 500
 N_SAMPLES = 5000
 SHAPE = (len(LEADS), N_SAMPLES)
+ROW_BYTES = 2 * len(LEADS) * N_SAMPLES
 UNITS_PER_MILLIVOLT = 1000.0
 INDEX_DEFAULTS: dict[str, Any] = {"flags": "", "source": "", "source_sha256": "", "source_hz": None}
 
@@ -76,6 +77,8 @@ class WaveformStore:
         lost = [name for name in (SIGNALS_FILE, INDEX_FILE) if not (path / name).is_file()]
         if lost:
             raise InputError(f"{path}: {' and '.join(lost)} is missing; build the store again")
+        if (path / SIGNALS_FILE).stat().st_size <= meta["shape"][0] * ROW_BYTES:
+            raise InputError(f"{path / SIGNALS_FILE}: was cut off; build the store again")
         return cls(path=path, key=meta["key"])
 
     @cached_property

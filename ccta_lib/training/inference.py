@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from ccta_lib.cohort.store import WaveformStore
-from ccta_lib.files import atomic_path, read_json, sha256_json
+from ccta_lib.files import atomic_path, new_array, read_json, sha256_json
 from ccta_lib.model.checkpoint import load_network
 from ccta_lib.model.contract import InputContract
 from ccta_lib.model.net1d import Net1D
@@ -158,21 +159,23 @@ class PartialLogits:
         self._done = self._map(self._paths[1], (-(-shape[0] // CHUNK),), np.uint8, 0)
 
     @staticmethod
-    def _map(path: Path, shape: tuple[int, ...], dtype: type, empty: float) -> np.ndarray:
+    def _map(path: Path, shape: tuple[int, ...], dtype: type, empty: float) -> np.memmap[Any, Any]:
         if not path.is_file():
             with atomic_path(path) as temporary:
-                new = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+                new = new_array(temporary, dtype=dtype, shape=shape)
                 new[:] = empty
                 new.flush()
-        return np.load(path, mmap_mode="r+")
+        mapped: np.memmap[Any, Any] = np.load(path, mmap_mode="r+")
+        return mapped
 
     def has(self, piece: int) -> bool:
         """Whether a piece is there."""
         return bool(self._done[piece])
 
     def put(self, piece: int, logits: np.ndarray) -> None:
-        """Take a piece in: first its values, then the mark that says they are there."""
+        """Take a piece in: first its values, down to the disk, then the mark that says they are there."""
         self.values[piece * CHUNK : piece * CHUNK + len(logits)] = logits
+        self.values.flush()
         self._done[piece] = 1
 
     def remove(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ccta_lib.cohort.store import WaveformStore
-from ccta_lib.files import atomic_path
+from ccta_lib.files import atomic_path, new_array
 from ccta_lib.model.contract import InputContract
 from ccta_lib.parallel import as_finished
 from ccta_lib.training.network import build_network
@@ -35,9 +35,7 @@ def prepare_signals(
         return path
     n = len(ecg_ids)
     with atomic_path(path) as temporary:
-        out = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype=np.float32, shape=(n, len(contract.leads), contract.samples)
-        )
+        out = new_array(temporary, dtype=np.float32, shape=(n, len(contract.leads), contract.samples))
         for i in range(0, n, PREPARE_BATCH):
             out[i : i + PREPARE_BATCH] = contract.prepare(store.signals(ecg_ids[i : i + PREPARE_BATCH]))
             if progress is not None:

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from ccta_lib.errors import ParameterError
-from ccta_lib.files import atomic_path, sha256_file, sha256_json
+from ccta_lib.files import atomic_path, new_array, sha256_file, sha256_json
 from ccta_lib.model.checkpoint import save_weights
 from ccta_lib.model.contract import NANO_CONTRACT, InputContract
 from ccta_lib.model.net1d import NANO_CONFIG, Net1D, Net1DConfig
@@ -150,7 +150,7 @@ def _simulate(
         with atomic_path(signals_path) as temporary:
             # Half precision: two stages of tens of thousands of ECGs stay well inside a small disk and memory.
             shape = (n, len(contract.leads), contract.samples)
-            out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
+            out = new_array(temporary, dtype=np.float16, shape=shape)
             for signals, y in simulate_pretraining(n, seed=seed, stage=stage, workers=workers):
                 out[filled : filled + len(y)] = contract.prepare(signals)
                 targets.append(y)
