@@ -83,7 +83,7 @@ def _probe(source: str, quantity: str, kind: Target, features: np.ndarray, value
            seed: int) -> list[dict[str, Any]]:  # fmt: skip
     rows = []
     metric, chance = ("AUC", 0.5) if kind == "binary" else ("R-squared", 0.0)
-    probes: list[Probe] = ["linear", *(["boosting"] if source in BOOSTED else [])]
+    probes: tuple[Probe, ...] = ("linear", "boosting") if source in BOOSTED else ("linear",)
     for probe in probes:
         predicted = crossfit_probe(features, values, groups=patients, kind=kind, probe=probe, seed=seed)
         found = probe_interval(values, predicted, groups=patients, kind=kind)
