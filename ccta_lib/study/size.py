@@ -6,10 +6,10 @@ A study that needs sizes of its own adds a model here, a field of `StudySize`, a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ccta_lib.book.locate import book_folder
 from ccta_lib.errors import ParameterError
@@ -30,6 +30,58 @@ class LearningCurves(Section):
 
     patients: Annotated[list[Annotated[int, Field(ge=30)]], Field(min_length=1)]
     inits: Annotated[list[Literal["nano", "scratch"]], Field(min_length=1)]
+
+
+class Optimism(Section):
+    """Sizes of the study of optimism.
+
+    Attributes
+    ----------
+    cohorts, first_seed : how many virtual cohorts, and the seed of the first; the others follow it
+    patients, exams, ecgs : of each
+    fresh_ecgs : of other patients of the same distribution, on which the truth is measured
+    n_boot : resamples of the bootstrap intervals
+    """
+
+    cohorts: Annotated[int, Field(ge=2)]
+    first_seed: Annotated[int, Field(ge=0)]
+    patients: Count
+    exams: Count
+    ecgs: Count
+    fresh_ecgs: Count
+    n_boot: Count
+
+
+class ScoreSets(Section):
+    """One setting of the simulated score sets, as in `ccta_lib.evaluation.coverage.draw_scores`."""
+
+    patients: Count
+    ecgs: Count
+    prevalence: Annotated[float, Field(gt=0, lt=1)]
+    auc: Annotated[float, Field(gt=0, lt=1)]
+    correlation: Annotated[float, Field(ge=0, le=1)]
+
+
+class Coverage(Section):
+    """Sizes of the study of coverage.
+
+    Attributes
+    ----------
+    sets, batches : score sets of each setting, and in how many cells they are drawn
+    n_boot : resamples of the bootstrap intervals
+    settings : by name
+    """
+
+    sets: Count
+    batches: Count
+    n_boot: Count
+    settings: Annotated[dict[str, ScoreSets], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _whole_batches(self) -> Self:
+        if self.sets % self.batches:
+            raise ValueError(f"sets: {self.sets} cannot be drawn in {self.batches} batches of one size")
+        return self
 
 
 class Leakage(Section):
@@ -118,6 +170,8 @@ class StudySize(Section):
     ablations: Ablations
     attributions: Attributions
     learning_curves: LearningCurves
+    optimism: Optimism
+    coverage: Coverage
     leakage: Leakage
     transport: Transport
 
