@@ -91,7 +91,7 @@ def group_difference(
         raise InputError("beats: found NaN or infinite values; leave out patients without a complete beat")
     z, shape = level_z(level), beats.shape[1:]
     known = np.isfinite(label) & np.isfinite(covariates).all(axis=1)
-    y, g = beats[known].reshape(int(known.sum()), -1).astype(float), label[known]
+    y, g = beats[known].reshape(int(known.sum()), int(np.prod(shape))).astype(float), label[known]
     c = (
         covariates[known] - covariates[known].mean(axis=0, keepdims=True)
         if known.any()

@@ -73,16 +73,13 @@ def isoelectric(signals: np.ndarray, beats: Beats, *, hz: float) -> np.ndarray:
     (leads, samples), of the dtype of `signals`
         Straight between beats, level before the first and after the last.
     """
-    low, high = (np.rint(beats.peaks + ms * hz / 1000.0).astype(int) for ms in PQ_MS)
-    inside = (low >= 0) & (high < signals.shape[1])
-    if not inside.any():
-        inside, low, high = (
-            np.ones(low.size, bool),
-            np.clip(low, 0, signals.shape[1] - 1),
-            np.clip(high, 0, None),
-        )
+    first, end = (np.rint(beats.peaks + ms * hz / 1000.0).astype(int) for ms in PQ_MS)
+    inside = (first >= 0) & (end <= signals.shape[1])
+    if inside.any():
+        first, last = first[inside], end[inside] - 1
+    else:  # every PQ segment is cut off: the nearest samples there are
+        first = last = np.clip(first, 0, signals.shape[1] - 1)
     total = np.concatenate([np.zeros((signals.shape[0], 1)), np.cumsum(signals, axis=1, dtype=float)], axis=1)
-    first, last = low[inside], np.minimum(high[inside], signals.shape[1] - 1)
     level = (total[:, last + 1] - total[:, first]) / (last + 1 - first)
     middle, grid = (first + last) / 2.0, np.arange(signals.shape[1])
     return np.stack([np.interp(grid, middle, values) for values in level]).astype(signals.dtype)

@@ -81,7 +81,9 @@ def run(cell: Cell, workspace: Workspace) -> dict[str, pd.DataFrame]:
     """
     if cell.arm not in ARMS:
         raise CctaError(f"study {STUDY}: no arm {cell.arm!r}; there are {', '.join(ARMS)}")
-    make = {"maps": _maps, "sanity": _sanity, "counterfactual": _counterfactual, "groups": _groups}[cell.arm]
+    make: Any = {"maps": _maps, "sanity": _sanity, "counterfactual": _counterfactual, "groups": _groups}[
+        cell.arm
+    ]
     return make(cell.seed, workspace, **cell.settings)
 
 
