@@ -76,7 +76,7 @@ def integrated_gradients(
     out, change = np.empty(x.shape, np.float32), np.empty(len(x))
     for rows in _batches(len(x), batch):
         a, b, t = _tensors(x[rows], baseline[rows], target[rows])
-        found = method.attribute(a, baselines=b, target=t, n_steps=steps, internal_batch_size=16 * batch)
+        found = method.attribute(a, baselines=b, target=t, n_steps=steps, internal_batch_size=4 * batch)
         out[rows] = found.detach().numpy()
         change[rows] = _logit(model, a, t) - _logit(model, b, t)
     return Gradients(out, change, out.sum(axis=(1, 2), dtype=float) - change)
