@@ -7,11 +7,13 @@ import fcntl
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from inspect import signature
 from pathlib import Path
 from socket import gethostname
-from typing import IO
+from typing import IO, ParamSpec, TypeVar
 
 from ccta_lib.errors import InputError
 
@@ -20,6 +22,8 @@ LOCK = ".in-use"
 _LITTER = re.compile(r"\..+\.\d+\.partial(\.\w+)?")
 _NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 _held: dict[Path, tuple[int, int]] = {}
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
 
 
 @contextmanager
@@ -60,6 +64,27 @@ def in_use(folder: str | os.PathLike[str], *, shared: bool = False) -> Iterator[
             del _held[target]
             if not shared:
                 (target / LOCK).unlink(missing_ok=True)
+
+
+def holds(parameter: str) -> Callable[[Callable[_Given, _Result]], Callable[_Given, _Result]]:
+    """Hold the folder a function is given under this name while the function runs (see `in_use`)."""
+
+    def decorate(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+        form = signature(function)
+
+        @wraps(function)
+        def held(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+            with in_use(form.bind(*args, **kwargs).arguments[parameter]):
+                return function(*args, **kwargs)
+
+        return held
+
+    return decorate
+
+
+def is_empty(folder: Path) -> bool:
+    """Tell whether a folder holds nothing but the sign that it is in use."""
+    return all(entry.name == LOCK for entry in folder.iterdir())
 
 
 def _hold(path: Path, folder: str | os.PathLike[str], *, shared: bool) -> IO[str]:

@@ -20,9 +20,10 @@ from ccta_lib.book.render import render
 from ccta_lib.book.runner import chapter_names, run_chapters
 from ccta_lib.cohort import WaveformStore, build_store, flow_table
 from ccta_lib.cohort.exports.account import continued
+from ccta_lib.cohort.waveforms import is_whole
 from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path, locked, read_json, sha256_file, sha256_json
-from ccta_lib.in_use import in_use
+from ccta_lib.in_use import holds, in_use
 from ccta_lib.profile import Profile
 from ccta_lib.progress import Progress
 from ccta_lib.schema import read_cohort, read_predictions, write_table
@@ -131,7 +132,7 @@ def _simulate(profile: Profile, run_dir: Path, record: RunRecord, workers: int, 
     outputs = [
         folder / name for name in ("cohort.parquet", "truth.parquet", "ceiling.csv", "simulation.json")
     ]
-    if not (record.is_done("cohort", key, *outputs) and _is_whole(run_dir / INPUTS["waveforms"])):
+    if not (record.is_done("cohort", key, *outputs) and is_whole(run_dir / INPUTS["waveforms"])):
         if record.values.get("cohort_started") != key:
             shutil.rmtree(
                 folder, ignore_errors=True
@@ -144,14 +145,6 @@ def _simulate(profile: Profile, run_dir: Path, record: RunRecord, workers: int, 
                 folder, sizes=CohortSizes(**sizes), seed=profile.seed, workers=workers, progress=advance
             )
     return table_path
-
-
-def _is_whole(store: Path) -> bool:
-    try:
-        WaveformStore.open(store)
-    except InputError:
-        return False
-    return True
 
 
 def _read_recordings(cohort: Path, run_dir: Path, record: RunRecord, report: Progress) -> None:
@@ -237,7 +230,7 @@ def train_folds(
     from ccta_lib.training.ranks import open_ranks
 
     settings = TrainingSettings.from_dict(profile.training, source=str(profile.path))
-    with open_ranks(settings.device) as ranks:
+    with in_use(run_dir, shared=True), open_ranks(settings.device) as ranks:
         report = progress if progress and ranks.first else Progress()
         table_path = cohort or run_dir / "cohort" / "cohort.parquet"
         if ranks.first:
@@ -259,6 +252,7 @@ def train_folds(
         return ranks.first
 
 
+@holds("out")
 def predict_cohort(
     cohort: Path, run_dir: Path, out: Path, *, workers: int = 2, progress: Progress | None = None
 ) -> Path:

@@ -22,11 +22,13 @@ from ccta_lib.book.render import build_pages
 from ccta_lib.book.show import interval, p_values
 from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path
+from ccta_lib.in_use import holds
 from ccta_lib.schema import write_table
 
 MOST_ROWS = 60  # of each table on the page; the CSVs hold all
 
 
+@holds("out")
 def compare_runs(a: Path, b: Path, out: Path) -> Path:
     """Compare two runs: their records, their predictions on common ECGs, and every estimate of their chapters.
 

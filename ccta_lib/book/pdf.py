@@ -13,7 +13,8 @@ from pathlib import Path
 from ccta_lib.book.provenance import RunRecord
 from ccta_lib.book.render import lay_sources, sources_key
 from ccta_lib.errors import ChapterError, MissingExtraError
-from ccta_lib.files import sha256_json
+from ccta_lib.files import atomic_path, sha256_json
+from ccta_lib.in_use import holds
 
 PROGRAMS = ("xelatex", "latexmk", "kpsewhich")
 STYLES = ("xeCJK.sty", "pdflscape.sty", "fancyhdr.sty", "tabulary.sty", "needspace.sty")
@@ -22,6 +23,7 @@ DEBIAN = ("latexmk texlive-xetex texlive-latex-extra texlive-fonts-recommended t
 _ADVICE = f"on Debian: apt-get install {DEBIAN}"
 
 
+@holds("run_dir")
 def render_pdf(run_dir: Path) -> Path:
     """Set the book of a run as `pdf/book.pdf`; unchanged input is not set again.
 
@@ -66,7 +68,8 @@ def render_pdf(run_dir: Path) -> Path:
         log = folder / "latex" / "book.log"
         said = latex_error(log) or (built.stdout + built.stderr).strip()[-300:]
         raise ChapterError(f"{log}: {said}; {_ADVICE}")
-    os.replace(made, result)
+    with atomic_path(result) as temporary:
+        os.replace(made, temporary)
     record.update(pdf_key=key)
     return result
 

@@ -23,8 +23,10 @@ from ccta_lib.book.runner import chapter_names, not_available, read_chapter
 from ccta_lib.book.sweep import comparison_name
 from ccta_lib.errors import ChapterError, MissingExtraError
 from ccta_lib.files import sha256_file, sha256_json
+from ccta_lib.in_use import holds
 
 
+@holds("run_dir")
 def render(run_dir: Path, *, edition: str = "full") -> Path:
     """Build the pages of a run and return the path of the first; unchanged input is not built again.
 
@@ -43,6 +45,7 @@ def render(run_dir: Path, *, edition: str = "full") -> Path:
     index, key, known = folder / "index.html", sources_key(run_dir, record), f"{folder.name}_key"
     if record.values.get(known) == key and index.is_file():
         return index
+    record.update(**{known: ""})  # a kill from here on leaves pages that are not whole
     build_pages(lay_sources(run_dir, record, edition=edition), folder, run_dir)
     if edition == "student":
         _write_worksheets(folder / "worksheets")

@@ -19,6 +19,7 @@ from ccta_lib.book.provenance import RunRecord
 from ccta_lib.book.runner import read_chapter, run_chapters
 from ccta_lib.errors import ParameterError
 from ccta_lib.files import atomic_path
+from ccta_lib.in_use import holds
 from ccta_lib.plots.sweep import sweep_panels
 from ccta_lib.progress import Progress
 
@@ -77,6 +78,7 @@ def _slug(value: Any) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-") or "empty"
 
 
+@holds("run_dir")
 def run_sweep(
     chapter: str, swept: Mapping[str, Sequence[Any]], run_dir: Path, given: Mapping[str, Any], *, workers: int = 2,
     progress: Progress | None = None,

@@ -137,6 +137,7 @@ def run(
     from ccta_lib.book.render import render
     from ccta_lib.book.runner import read_chapter, run_chapters
     from ccta_lib.book.sweep import run_sweep
+    from ccta_lib.in_use import in_use
     from ccta_lib.pipeline import take_predictions
 
     known = read_chapter(chapter).parameters
@@ -144,15 +145,20 @@ def run(
     found = find_run(run_dir or "")
     # The shipped run is read-only: its tables are taken into a folder of their own.
     target = out or (Path("build") / "shipped" if found == shipped_run() else found)
-    if target != found:
-        take_predictions(found / "predictions.parquet", target)
     page = chapter
-    if swept:
-        parsed = {n: [known[n].parse(v) if n in known else v for v in json.loads(text)] for n, text in swept}
-        page = run_sweep(chapter, parsed, target, values, workers=workers, progress=TerminalProgress()).stem
-    else:
-        run_chapters([chapter], target, {chapter: values}, progress=TerminalProgress())
-    render(target)
+    with in_use(target):
+        if target != found:
+            take_predictions(found / "predictions.parquet", target)
+        if swept:
+            parsed = {
+                n: [known[n].parse(v) if n in known else v for v in json.loads(text)] for n, text in swept
+            }
+            page = run_sweep(
+                chapter, parsed, target, values, workers=workers, progress=TerminalProgress()
+            ).stem
+        else:
+            run_chapters([chapter], target, {chapter: values}, progress=TerminalProgress())
+        render(target)
     end_with_banner(target)
     click.echo(f"Open {target / 'html' / 'chapters' / page}.html")
 

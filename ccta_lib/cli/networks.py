@@ -87,6 +87,7 @@ def train(
       ccta train --profile full --fold 3
       torchrun --nproc-per-node 2 -m ccta_lib train --profile full
     """
+    from ccta_lib.in_use import in_use
     from ccta_lib.parallel import cluster, started_by_torchrun
     from ccta_lib.pipeline import prepare_cohort, train_and_predict, train_folds
 
@@ -108,7 +109,7 @@ def train(
             click.echo(run_dir / "folds" if prepare else run_dir / "folds" / f"fold{fold}")
             return
     _keep_memory()
-    with cluster(dask):
+    with cluster(dask), in_use(run_dir):
         table = prepare_cohort(profile, run_dir, cohort=cohort, workers=workers, progress=progress)
         train_and_predict(profile, table, run_dir, workers=workers, progress=progress)
     end_with_banner(run_dir)

@@ -161,3 +161,12 @@ class WaveformStore:
         for target, row in enumerate(rows):
             np.divide(stored[row], np.float32(UNITS_PER_MILLIVOLT), out=signals[target])
         return signals
+
+
+def is_whole(folder: str | os.PathLike[str]) -> bool:
+    """Tell whether a folder holds a finished store whose files are there and not cut off."""
+    try:
+        WaveformStore.open(folder)
+    except InputError:
+        return False
+    return True

@@ -18,8 +18,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ccta_lib.cohort.store import StoreWriter
+from ccta_lib.cohort.waveforms import is_whole
 from ccta_lib.errors import ParameterError
 from ccta_lib.files import read_json, sha256_file, sha256_json, write_json
+from ccta_lib.in_use import holds
 from ccta_lib.parallel import in_order
 from ccta_lib.schema import LEADS, VESSELS, write_table
 from ccta_lib.simulate.observer import ceiling_for, ideal_scores
@@ -83,6 +85,7 @@ def block_signals(job: Job, name: str, block: int) -> np.ndarray:
         ])  # fmt: skip
 
 
+@holds("out")
 def simulate_cohort(
     out: str | os.PathLike[str],
     *,
@@ -140,7 +143,7 @@ def simulate_cohort(
     symptom = dataclasses.asdict(job.settings.symptom)
     key = sha256_json({"table": TABLE_FORMAT, "waves": waves_key, "symptom": symptom})
     record = folder / "simulation.json"
-    if record.is_file() and read_json(record).get("key") == key and (folder / "cohort.parquet").is_file():
+    if _is_finished(folder, record, key):
         return folder / "cohort.parquet"
     folder.mkdir(parents=True, exist_ok=True)
     table, truth = tables(job, null=null)
@@ -161,6 +164,18 @@ def simulate_cohort(
         record,
     )  # fmt: skip
     return folder / "cohort.parquet"
+
+
+def _is_finished(folder: Path, record: Path, key: str) -> bool:
+    """Tell whether the folder holds this simulation, with its tables as they were written and a whole store."""
+    known = read_json(record) if record.is_file() else {}
+    if known.get("key") != key:
+        return False
+    tables = [
+        (folder / name, digest) for name, digest in known["sha256"].items() if not name.endswith(".npy")
+    ]
+    same = all(path.is_file() and sha256_file(path) == digest for path, digest in tables)
+    return same and is_whole(folder / "waveforms")
 
 
 def _write_waveforms(

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from ccta_lib.errors import ParameterError
 from ccta_lib.files import atomic_path, new_array, sha256_file, sha256_json
+from ccta_lib.in_use import holds
 from ccta_lib.model.checkpoint import save_weights
 from ccta_lib.model.contract import NANO_CONTRACT, InputContract
 from ccta_lib.model.net1d import NANO_CONFIG, Net1D, Net1DConfig
@@ -43,6 +44,7 @@ STAGES: tuple[Stage, ...] = ("findings", "infarction")
 SECOND_STAGE_SHARE = 0.25
 
 
+@holds("out")
 def pretrain(
     out: str | os.PathLike[str],
     *,

@@ -29,6 +29,7 @@ from ccta_lib.cohort.exports.tables import Table
 from ccta_lib.cohort.quality import DEFAULT_LIMITS, Limits
 from ccta_lib.errors import InputError, ParameterError
 from ccta_lib.files import sha256_file, sha256_json
+from ccta_lib.in_use import holds, is_empty
 from ccta_lib.progress import Progress
 from ccta_lib.schema import COHORTS
 
@@ -80,6 +81,7 @@ class BuildSettings:
                 )
 
 
+@holds("out")
 def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], out: str | os.PathLike[str], *,
                  statements: str | os.PathLike[str] | None = None,
                  procedures: str | os.PathLike[str] | None = None,
@@ -212,10 +214,8 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
 
 
 def _check_place(out: Path, inputs: Sequence[Path]) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; give a folder for the results")
     ours = (out / PRIVATE / "pieces").is_dir() or (out / "run.json").is_file()
-    if out.is_dir() and any(out.iterdir()) and not ours:
+    if not is_empty(out) and not ours:
         raise InputError(f"{out}: holds files that are not of a build; choose an empty or new folder")
     for folder in inputs:
         if out.resolve().is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(out.resolve()):

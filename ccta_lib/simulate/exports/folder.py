@@ -14,6 +14,7 @@ import pandas as pd
 from ccta_lib.cohort.recording import Ecg
 from ccta_lib.errors import InputError, ParameterError
 from ccta_lib.files import atomic_path, read_json, sha256_json, write_json
+from ccta_lib.in_use import holds, is_empty
 from ccta_lib.simulate.cohort import BLOCK, Job, block_signals, tables
 from ccta_lib.simulate.exports.export_tables import (
     Rows,
@@ -38,6 +39,7 @@ FOLLOWUP_SHARE = 0.2
 _RECORD = "exports.json"
 
 
+@holds("out")
 def simulate_exports(
     out: str | os.PathLike[str],
     *,
@@ -93,7 +95,7 @@ def simulate_exports(
         found = read_json(record)
         if found["key"] == key and found["finished"]:
             return folder
-    if folder.is_dir() and any(folder.iterdir()) and not (record.is_file() and found["key"] == key):
+    if not is_empty(folder) and not (record.is_file() and found["key"] == key):
         raise InputError(f"{folder}: is not empty and holds other exports or files; choose another folder")
     write_json({"key": key, "finished": False}, record)
     table, _ = tables(job)
