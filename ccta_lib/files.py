@@ -23,9 +23,10 @@ def atomic_path(path: str | os.PathLike[str], *, durable: bool = True) -> Iterat
     """Yield a temporary path beside `path`; it replaces `path` only when the block succeeds.
 
     The suffix is kept, because writers choose their format by it. The process number in the name
-    keeps two processes that write the same file apart. Content and new name are on the disk when the block
-    ends (`durable`): after a power cut a file system may keep the name without the content, or what was written
-    later without what was written before. Only what nobody misses, such as a progress count, does without.
+    keeps two processes that write the same file apart. The content is on the disk before the name is (`durable`):
+    after a power cut a file system may keep the name without the content. A file system with a journal keeps names
+    in the order they were given, so that a record is never there without what it tells of. Only what nobody misses,
+    such as a progress count, or what is checked by other means, does without.
 
     Raises
     ------
@@ -41,8 +42,6 @@ def atomic_path(path: str | os.PathLike[str], *, durable: bool = True) -> Iterat
         if durable:
             _to_disk(temporary)
         os.replace(temporary, target)
-        if durable:
-            _to_disk(target.parent)
     except OSError as error:
         if error.filename is not None and os.fspath(error.filename) != str(temporary):
             raise  # something that was read
@@ -61,13 +60,10 @@ def _is_full(folder: Path) -> bool:
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until a file's content, or the names in a folder, are on the disk."""
+    """Wait until a file's content is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
-            raise  # some network file systems know no such thing for folders
     finally:
         os.close(descriptor)
 
@@ -124,7 +120,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: is not whole JSON ({type(error).__name__}); it was cut off or changed: delete it, and what "
             "it describes is made again"

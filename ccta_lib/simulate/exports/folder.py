@@ -32,7 +32,7 @@ from ccta_lib.simulate.patients import CohortSizes
 from ccta_lib.simulate.recordings import WRITABLE, write_recording
 from ccta_lib.simulate.settings import DEFAULT_SETTINGS, Settings
 
-FORMAT = 6
+FORMAT = 7
 TRUTH = "truth"
 FOLLOWUP_SHARE = 0.2
 """Share of the patients who come from the simulator's follow-up cohort."""
@@ -93,7 +93,7 @@ def simulate_exports(
     record = folder / _RECORD
     if record.is_file():
         found = read_json(record)
-        if found["key"] == key and found["finished"]:
+        if found["key"] == key and found["finished"] and found["bytes"] == _size(folder):
             return folder
     if not is_empty(folder) and not (record.is_file() and found["key"] == key):
         raise InputError(f"{folder}: is not empty and holds other exports or files; choose another folder")
@@ -124,7 +124,8 @@ def simulate_exports(
         (folder / TRUTH).mkdir(exist_ok=True)
         with atomic_path(folder / TRUTH / f"{name}.parquet") as temporary:
             pd.DataFrame(rows_of_truth).to_parquet(temporary, index=False)
-    write_json({"key": key, "finished": True, "patients": patients, "seed": seed, "languages": list(languages),
+    # The recordings are not waited for one by one: what a power cut took of them shows in their size.
+    write_json({"key": key, "finished": True, "bytes": _size(folder), "patients": patients, "seed": seed, "languages": list(languages),
                 "forms": list(forms), "wording": wording, "data_kind": "simulated"}, record)  # fmt: skip
     return folder
 
@@ -166,6 +167,11 @@ def _sizes(patients: int) -> CohortSizes:
     exams = round(internal * paper.internal_exams / paper.internal_patients)
     ecgs = round(internal * paper.internal_ecgs / paper.internal_patients)
     return CohortSizes(internal, exams, ecgs, 0, followed)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all that the hospitals hand over."""
+    return sum(f.stat().st_size for f in folder.glob("hospital_*/**/*") if f.is_file())
 
 
 def _hospital(folder: Path, language: str) -> Path:

@@ -13,7 +13,7 @@ from ccta_lib.files import atomic_path
 
 def write_npy(path: Path, ecg: Ecg) -> None:
     """Write the samples, float32 millivolt."""
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable=False) as temporary:
         np.save(temporary, ecg.signal)
 
 
@@ -33,5 +33,5 @@ def write_npz(path: Path, ecg: Ecg) -> None:
             content[name] = getattr(ecg, name).isoformat()
     if ecg.statements:
         content["statements"] = np.array(ecg.statements)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable=False) as temporary:
         np.savez_compressed(temporary, **content)

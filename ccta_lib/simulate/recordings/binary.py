@@ -103,7 +103,7 @@ def write_edf(path: Path, ecg: Ecg) -> None:
     recording: dict[str, Any] = {"hospital_administration_code": _word(ecg.recording_id)}
     if ecg.time is not None:
         recording["startdate"] = ecg.time.date()
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable=False) as temporary:
         try:
             edf = edfio.Edf(
                 signals,
@@ -158,7 +158,7 @@ def write_dicom(path: Path, ecg: Ecg) -> None:
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable=False) as temporary:
         dataset.save_as(temporary, enforce_file_format=True)
 
 

@@ -31,7 +31,7 @@ def save(path: Path, root: Element, *, encoding: str = "", doctype: str = "") ->
         encoding = "ISO-8859-1" if all(ord(c) < 256 for c in text) else "UTF-8"
     lines = [f'<?xml version="1.0" encoding="{encoding}"?>', doctype, text]
     data = "\n".join(filter(None, lines)) + "\n"
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable=False) as temporary:
         if encoding == "utf-16":
             temporary.write_bytes(b"\xff\xfe" + data.encode("utf-16-le"))
         else:
