@@ -88,7 +88,12 @@ def _nearest_ecg(table: pd.DataFrame, exam: pd.Series) -> np.ndarray:
         distance = (_time(table["ccta_time"]) - _time(table["ecg_time"])).abs()
         gap = distance.dt.total_seconds().fillna(np.inf)
     order = np.lexsort((gap.to_numpy(), exam.to_numpy()))
-    return order[np.r_[True, np.diff(exam.to_numpy()[order]) > 0]]
+    return order[_first_of_each(exam.to_numpy()[order])]
+
+
+def _first_of_each(number: np.ndarray) -> np.ndarray:
+    """Tell which entries of an ascending array differ from the one before, (n,) bool; none of no entry."""
+    return np.r_[True, np.diff(number) > 0][: number.size]
 
 
 def _all_normal(normal: pd.Series, exam: pd.Series) -> ExtensionArray:
@@ -107,7 +112,7 @@ def _patients(exams: pd.DataFrame, rule: str) -> pd.DataFrame:
         time = _time(exams["ccta_time"])
         when = time.rank(method="first").fillna(np.inf).to_numpy()
     order = np.lexsort((when, ungraded, patient.to_numpy()))
-    index = order[np.r_[True, np.diff(patient.to_numpy()[order]) > 0]]
+    index = order[_first_of_each(patient.to_numpy()[order])]
     out = exams.loc[index].reset_index(drop=True)
     if rule == "worst":
         for vessel in VESSELS:

@@ -31,14 +31,16 @@ def smooth(x: np.ndarray, y: np.ndarray, *, frac: float = 2 / 3, it: int = 0) ->
     """
     if np.ptp(x) == 0:
         return np.full(len(x), y.mean())
+    # A neighbourhood whose x are all tied has no line; its fit is the mean at that x, as in R. statsmodels returns the
+    # outcome of whichever tied row comes first, so each of these rows is given the mean.
+    _, place, count = np.unique(x, return_inverse=True, return_counts=True)
+    mean = (np.bincount(place, y) / count)[place]
+    tied = count[place] >= int(frac * len(x) + 1e-10)
     with np.errstate(invalid="ignore"):  # the undefined fits are filled in below
-        fitted = lowess(y, x, frac=frac, it=it, delta=0.01 * np.ptp(x), return_sorted=False)
-    missing = ~np.isfinite(fitted)
-    if missing.any():
-        # A neighbourhood whose x are all tied has no line; its fit is the mean at that x, as in R.
-        value, place = np.unique(x, return_inverse=True)
-        fitted[missing] = (np.bincount(place, y) / np.bincount(place, minlength=value.size))[place][missing]
-    return fitted
+        fitted = lowess(
+            np.where(tied, mean, y), x, frac=frac, it=it, delta=0.01 * np.ptp(x), return_sorted=False
+        )
+    return np.where(np.isfinite(fitted), fitted, mean)
 
 
 def calibration_summary(y: Any, p: Any) -> pd.Series:

@@ -201,7 +201,7 @@ def _single_models(
     """Return each model's probability for every row, (n,); the ensemble's where a model has none."""
     if by_fold is None:
         return [ensemble] * N_FOLDS
-    models = sorted(by_fold["fold_model"].unique())
+    models = sorted(by_fold["fold_model"].unique().tolist())
     if models != list(range(N_FOLDS)):
         raise InputError(f"by_fold: expected fold_model 0 to {N_FOLDS - 1}, found {models}")
     wide = by_fold.pivot_table(index="ecg_id", columns="fold_model", values=column).reindex(

@@ -65,6 +65,7 @@ class Covering:
         self.tests: dict[str, dict] = json.loads(notes.read_text(encoding="utf-8"))
         self._data = CoverageData(basename=str(data))
         self._data.read()
+        self._read: dict[str, dict[int, list[str]]] = {}
         self._sharing: dict[str, set[str]] = defaultdict(set)
         for test, note in self.tests.items():
             for fixture in note["shared"]:
@@ -80,14 +81,26 @@ class Covering:
 
         Cheapest first, as many as `budget` seconds hold.
         """
-        by_line = self._data.contexts_by_lineno(str(self.tree / mutant.path))
-        contexts = {one for line in statement_lines(text, mutant.start[0]) for one in by_line.get(line, [])}
+        contexts = self._contexts(mutant, text)
         found = set(self._tests(contexts - {""}))
         if contexts == {""}:
             found |= self._users(mutant.path)
         ordered = sorted(found, key=lambda test: (self.tests[test]["seconds"], test))
         spent = accumulate(self.tests[test]["seconds"] for test in ordered)
         return [test for test, until in zip(ordered, spent, strict=True) if until <= budget]
+
+    def at_import(self, mutant: Mutant, text: str) -> bool:
+        """Tell whether the mutant's statement runs at import and no test runs it again."""
+        return self._contexts(mutant, text) == {""}
+
+    def _contexts(self, mutant: Mutant, text: str) -> set[str]:
+        by_line = self._by_line(mutant.path)
+        return {one for line in statement_lines(text, mutant.start[0]) for one in by_line.get(line, [])}
+
+    def _by_line(self, path: str) -> dict[int, list[str]]:
+        if path not in self._read:
+            self._read[path] = self._data.contexts_by_lineno(str(self.tree / path))
+        return self._read[path]
 
     def _tests(self, contexts: set[str]) -> Iterator[str]:
         for context in contexts:
@@ -105,8 +118,8 @@ class Covering:
             if file.startswith("tests/"):
                 found |= {test for test in self.tests if test.startswith(file + "::")}
             else:
-                by_line = self._data.contexts_by_lineno(str(self.tree / file))
-                found |= set(self._tests({one for contexts in by_line.values() for one in contexts} - {""}))
+                contexts = {one for line in self._by_line(file).values() for one in line}
+                found |= set(self._tests(contexts - {""}))
         return found
 
 
