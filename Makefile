@@ -8,7 +8,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 QUALITY := .venv/.quality
 
-.PHONY: book pdf test test-slow smoke lint format nano shipped study lock audit sbom clean
+.PHONY: book pdf test test-slow test-install smoke lint format nano shipped study lock audit sbom clean
 
 book: $(INSTALLED)  ## make the book (minutes) and print the path of its first page
 	$(BIN)/ccta book --profile $(PROFILE)
@@ -24,6 +24,9 @@ test: lint  ## style, types and the fast tests
 
 test-slow: $(INSTALLED)  ## browser, kill, scale and full-size tests
 	$(BIN)/python -m pytest -n 2 -q -m slow
+
+test-install: $(INSTALLED)  ## each extra alone in an empty environment (gigabytes); CCTA_INSTALL_PYTHON names another Python
+	$(BIN)/python -m pytest -q -m installation
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
