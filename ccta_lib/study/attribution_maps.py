@@ -40,7 +40,8 @@ class Maps(NamedTuple):
     ----------
     cells : (n, leads, waves), one lead where the method has none of its own
     beats : (n, leads, times) mean beat at `MAP_MS`, or None where the method knows whole waves only
-    gap : (n,) by how much the map misses the change it should add up to; None where it promises no sum
+    gap : (n,) by how much the map misses the change of the logit it should add up to, as a share of the mean size of
+        such changes; None where it promises no sum
     """
 
     cells: np.ndarray
@@ -63,7 +64,8 @@ def network_maps(model: Net1D, pairs: Pairs, *, steps: int, methods: Sequence[st
         if name in (IG, IG_FLAT):
             baseline = pairs.baseline if name == IG else np.zeros_like(pairs.x)
             result = integrated_gradients(model, pairs.x, baseline, pairs.vessel, steps=steps)
-            found[name] = from_samples(result.attributions, pairs, gap=result.gap)
+            gap = np.abs(result.gap) / np.abs(result.change).mean()
+            found[name] = from_samples(result.attributions, pairs, gap=gap)
         elif name == OCCLUSION:
             cells = occlusion(model, pairs.x, pairs.baseline, pairs.bins, pairs.vessel, n_bins=len(BINS))
             found[name] = Maps(cells, None)

@@ -177,7 +177,7 @@ def _checks(
         }  # fmt: skip
         for name, maps in found.items() if mine.any() else ():
             if maps.gap is not None:
-                row[f"largest gap, {name}"] = float(np.abs(maps.gap[mine]).max())
+                row[f"largest gap, {name}"] = float(maps.gap[mine].max())
             if maps.cells.shape[1] == 1:
                 row[f"says nothing, {name}"] = float((maps.cells[mine] == 0).all(axis=(1, 2)).mean())
         rows.append(row)
