@@ -33,7 +33,8 @@ from ccta_lib.progress import Progress
 
 CHAPTERS = (
     "exports", "cohort", "training", "discrimination", "subgroups", "severity", "calibration", "time-to-infarction",
-    "decision-curves", "explainability", "paper",
+    "decision-curves", "explainability", "baselines", "ablations", "optimism", "learning-curves", "attributions",
+    "shortcuts", "transport", "paper",
 )  # fmt: skip
 # A kernel logs the interrupt that comes before every shutdown as an error; its real errors reach us as cells.
 QUIET = ["--IPKernelApp.log_level=CRITICAL"]
@@ -295,7 +296,9 @@ def _run_notebook(source: ChapterSource, values: dict[str, Any], executed: Path)
             text_cell = cells.index(error.source) + 1 if error.source in cells else error.cell_index
             where = f"chapter {source.name} ({source.path}), cell {text_cell}, `{line.strip()}`"
             kind = InputError if error.ename in _INPUT_ERRORS else ChapterError
-            raise kind(f"{where}: {error.ename}: {error.evalue}") from None
+            first, *more = (error.evalue or "").splitlines() or [""]
+            message = f"{where}: {error.ename}: {first}"
+            raise (InputError(message, *more) if kind is InputError else kind(message)) from None
         except (RuntimeError, CellTimeoutError) as error:  # a dead kernel is a RuntimeError
             message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ChapterError(f"chapter {source.name} ({source.path}): {message}; "
