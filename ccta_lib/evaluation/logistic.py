@@ -89,3 +89,30 @@ def separated(y: np.ndarray, x: np.ndarray) -> str:
     if x[y].min() >= x[~y].max() or x[y].max() <= x[~y].min():
         return "the score separates the classes: no finite slope"
     return ""
+
+
+def calibration_in_the_large(y: np.ndarray, p: np.ndarray) -> float:
+    """Return the intercept of a calibration model with slope 1; NaN where only one class is there.
+
+    Parameters
+    ----------
+    y : (n,) bool or 0/1
+    p : (n,) probabilities, clipped as in `logit`
+    """
+    if len(np.unique(y)) < 2:
+        return float("nan")
+    return float(fit(np.ones((len(y), 1)), y, offset=logit(p)).coef[0])
+
+
+def calibration_slope(y: np.ndarray, p: np.ndarray) -> float:
+    """Return the slope of outcome on logit p; NaN where `separated`.
+
+    Parameters
+    ----------
+    y : (n,) bool or 0/1
+    p : (n,) probabilities, clipped as in `logit`
+    """
+    x = logit(p)
+    if separated(np.asarray(y) == 1, x):
+        return float("nan")
+    return float(fit(np.column_stack([np.ones(len(y)), x]), y).coef[1])

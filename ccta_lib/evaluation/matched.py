@@ -74,7 +74,7 @@ def auc_within_strata(
     total = float(positive.sum()) * float((~positive).sum())
     rows = pairs[number] > 0
     count = {"n": int(rows.sum()), "n_pos": int(positive[rows].sum()), "n_groups": np.unique(code[rows]).size}
-    note = overall.note or ("" if rows.any() else "no stratum holds both classes")
+    note = _not_estimable(positive, code) or ("" if rows.any() else "no stratum holds both classes")
     note = note or _not_estimable(positive[rows], code[rows])
     if note:
         empty = Interval(NAN, NAN, NAN, NAN, count["n"], count["n_pos"], count["n_groups"], METHOD, note)

@@ -19,7 +19,7 @@ from ccta_lib.cohort import build_store
 from ccta_lib.cohort.ecg import Ecg, TooShortError, standardise
 from ccta_lib.cohort.waveforms import UNITS_PER_MILLIVOLT
 from ccta_lib.evaluation.auc import auc, auc_difference
-from ccta_lib.evaluation.calibration import logistic_calibration
+from ccta_lib.evaluation.logistic import calibration_in_the_large, calibration_slope
 from ccta_lib.evaluation.prevalence import estimated_prevalence, prior_shift, rows_at_prevalence
 from ccta_lib.schema import VESSELS
 from ccta_lib.study.cell import Cell
@@ -108,14 +108,12 @@ def _measures(
 ) -> dict[str, tuple[float, float, float, str]]:
     """Return AUC, its paired change, and calibration of one artery: (estimate, low, high, note)."""
     change = auc_difference(y, x, reference)
-    p = expit(x)
-    citl, line, note = logistic_calibration(y, np.clip(p, 1e-6, 1 - 1e-6))
-    nothing = float("nan")
+    p, nothing = expit(x), float("nan")
     return {
         "AUC": (auc(y, x), nothing, nothing, change.note if np.isnan(change.estimate) else ""),
         "AUC change": (change.estimate, change.low, change.high, change.note),
-        "slope": (nothing if line is None else float(line.coef[1]), nothing, nothing, note),
-        "citl": (nothing if citl is None else float(citl.coef[0]), nothing, nothing, note),
+        "slope": (calibration_slope(y, p), nothing, nothing, ""),
+        "citl": (calibration_in_the_large(y, p), nothing, nothing, ""),
         "o_e": (float(y.mean() / p.mean()), nothing, nothing, ""),
     }
 
@@ -187,14 +185,11 @@ def _corrected(y: np.ndarray, p: np.ndarray, trained: float, target: float) -> l
         "known prevalence": prior_shift(p, trained=trained, target=target),
         "estimated prevalence": prior_shift(p, trained=trained, target=guess),
     }
-    rows = [{"correction": "estimated prevalence", "metric": "prevalence", "estimate": guess}]
+    # A step of the log odds moves neither ranks nor the slope.
+    rows = [{"correction": "estimated prevalence", "metric": "prevalence", "estimate": guess},
+            {"correction": "none", "metric": "AUC", "estimate": auc(y == 1, p)},
+            {"correction": "none", "metric": "slope", "estimate": calibration_slope(y, p)}]  # fmt: skip
     for way, q in ways.items():
-        citl, line, _ = logistic_calibration(y == 1, np.clip(q, 1e-6, 1 - 1e-6))
-        values = {
-            "AUC": auc(y == 1, q),
-            "citl": np.nan if citl is None else float(citl.coef[0]),
-            "slope": np.nan if line is None else float(line.coef[1]),
-            "o_e": float(y.mean() / q.mean()),
-        }
-        rows += [{"correction": way, "metric": m, "estimate": e} for m, e in values.items()]
+        rows += [{"correction": way, "metric": "citl", "estimate": calibration_in_the_large(y, q)},
+                 {"correction": way, "metric": "o_e", "estimate": float(y.mean() / q.mean())}]  # fmt: skip
     return rows
