@@ -149,6 +149,20 @@ class Attributions(Section):
     n_boot: Annotated[int, Field(ge=20)]
 
 
+class Baselines(Section):
+    """Sizes of the study of simpler models.
+
+    Attributes
+    ----------
+    imputations : fillings of what is missing
+    probe_epochs, probe_learning_rate : of the linear probe, whose epochs cost next to nothing
+    """
+
+    imputations: Annotated[int, Field(ge=2)]
+    probe_epochs: Count
+    probe_learning_rate: Annotated[float, Field(gt=0, lt=1)]
+
+
 class StudySize(Section):
     """Size of all studies.
 
@@ -169,6 +183,7 @@ class StudySize(Section):
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     ablations: Ablations
     attributions: Attributions
+    baselines: Baselines
     learning_curves: LearningCurves
     optimism: Optimism
     coverage: Coverage
