@@ -1,0 +1,109 @@
+"""The finding of the study of attributions in one sentence, put together from its tables."""
+
+# ruff: noqa: E501 (sentences)
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ccta_lib.evaluation.attribution_names import AMPLITUDE, GROUPS, NETWORK, WHOLE
+from ccta_lib.evaluation.attribution_reading import (
+    ALL,
+    FAILS,
+    FAMILY,
+    NOT_ESTIMABLE,
+    PASSES,
+    UNDECIDED,
+    against_trivial,
+    change_summary,
+    sanity_over_seeds,
+)
+
+_CALLED = {
+    AMPLITUDE: "the size of the ECG itself",
+    GROUPS: "the plain difference of group means, which never saw the network",
+}
+_SANITY = (
+    (FAILS, "{} failed the check with random weights"),
+    (PASSES, "{} passed the check with random weights"),
+    (UNDECIDED, "that check did not decide about {}"),
+    (NOT_ESTIMABLE, "that check has no interval for {}"),
+)
+
+
+def finding(scores: pd.DataFrame, sanity: pd.DataFrame, counterfactual: pd.DataFrame) -> str:
+    """Say which methods beat maps that never see a network, which fail their sanity check, and what removal does.
+
+    Parameters
+    ----------
+    scores, sanity, counterfactual : tables of the study
+    """
+    compared, checks = against_trivial(scores), sanity_over_seeds(sanity)
+    n = int(compared["n_seeds"].max())
+    parts = [_beaten(compared, name, called) for name, called in _CALLED.items()]
+    parts += [_sane(checks[checks["check"] == WHOLE]), _response(change_summary(counterfactual))]
+    return f"In this simulator, over {n} virtual cohort{'s' * (n != 1)}, {'; '.join(parts)}."
+
+
+def _beaten(compared: pd.DataFrame, trivial: str, called: str) -> str:
+    rows = compared[compared["trivial"] == trivial]
+    if rows["p_value"].isna().all():
+        return f"no method can be told apart from {called} ({rows['note'].iloc[0]})"
+    shown = rows["p_holm"] < FAMILY
+    better, worse, rest = (
+        rows[shown & (rows["estimate"] > 0)],
+        rows[shown & (rows["estimate"] < 0)],
+        rows[~shown],
+    )
+    told = []
+    if len(better):
+        told.append(f"{_named(better)} agreed better with what was planted than {called}")
+    if len(worse):
+        told.append(f"{_named(worse)} agreed worse with {'it' if told else 'what was planted'} than {called}")
+    if len(rest):
+        told.append(f"for {_named(rest)} no difference from {called} was shown")
+    return ", and ".join(told)
+
+
+def _named(rows: pd.DataFrame) -> str:
+    return _listed(
+        [f"{r['method']} ({r['value']:.2f} against {r['value_trivial']:.2f})" for _, r in rows.iterrows()]
+    )
+
+
+def _sane(checks: pd.DataFrame) -> str:
+    mine = checks[checks["method"].isin(NETWORK)]
+    told = []
+    if FAILS not in set(mine["verdict"]):
+        told.append("no method was shown to fail the check with random weights")
+    for verdict, words in _SANITY:
+        some = mine[mine["verdict"] == verdict]
+        if len(some):
+            names = [f"{r['method']} ({r['estimate']:.2f} of its ranking kept)" for _, r in some.iterrows()]
+            told.append(words.format(_listed(names)))
+    return ", ".join(told)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _response(summary: pd.DataFrame) -> str:
+    rows = summary[summary["vessel"] == ALL].set_index("measure")
+    slope, own = rows.loc["slope"], rows.loc["own minus cross"]
+    if np.isnan(slope["estimate"]):
+        return "and how the network answers to a removed stenosis could not be measured"
+    limits = "" if np.isnan(slope["low"]) else f" [{slope['low']:.2f}, {slope['high']:.2f}]"
+    text = f"and with a stenosis removed the network's log odds moved {slope['estimate']:.2f}{limits} times as far as the ideal observer's"
+    if np.isnan(own["low"]):
+        return text
+    side = (
+        "more than"
+        if own["low"] > 0
+        else "less than"
+        if own["high"] < 0
+        else "not shown to move more or less than"
+    )
+    return f"{text}, those of the narrowed artery {side} those of the other arteries"
