@@ -31,6 +31,7 @@ from ccta_lib.evaluation.baseline_models import (
     fit_linear,
     fit_trees,
 )
+from ccta_lib.evaluation.baselines import SCALE
 from ccta_lib.evaluation.logistic import logit
 from ccta_lib.evaluation.pretest import pretest_probability
 from ccta_lib.explain.measurements import MEASUREMENTS, measure_ecgs
@@ -43,8 +44,6 @@ from ccta_lib.study.workspace import Data, Fit, Workspace
 STUDY = "baselines"
 CODE = ("study/baseline_imputation.py", "explain/measurements.py", "explain/peaks.py", "explain/beats.py")
 TARGETS = (*(v.lower() for v in VESSELS), ANY)
-SCALE = 10_000
-"""Scores are kept as whole ten-thousandths, 1 to 9,999."""
 
 
 @dataclass(frozen=True)
