@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -98,6 +99,8 @@ def simulate_exports(
     if not is_empty(folder) and not (record.is_file() and found["key"] == key):
         raise InputError(f"{folder}: is not empty and holds other exports or files; choose another folder")
     write_json({"key": key, "finished": False}, record)
+    for half in folder.glob("hospital_*"):  # of a process that was killed
+        shutil.rmtree(half)
     table, _ = tables(job)
     rng = np.random.default_rng([seed, 4])
     people = make_patients(table, tuple(languages), rng)
@@ -125,8 +128,16 @@ def simulate_exports(
         with atomic_path(folder / TRUTH / f"{name}.parquet") as temporary:
             pd.DataFrame(rows_of_truth).to_parquet(temporary, index=False)
     # The recordings are not waited for one by one: what a power cut took of them shows in their size.
-    write_json({"key": key, "finished": True, "bytes": _size(folder), "patients": patients, "seed": seed, "languages": list(languages),
-                "forms": list(forms), "wording": wording, "data_kind": "simulated"}, record)  # fmt: skip
+    told = {
+        "patients": patients,
+        "seed": seed,
+        "languages": list(languages),
+        "forms": list(forms),
+        "wording": wording,
+    }
+    write_json(
+        {"key": key, "finished": True, "bytes": _size(folder), "data_kind": "simulated", **told}, record
+    )
     return folder
 
 
