@@ -19,9 +19,9 @@ from ccta_lib.evaluation.infarction import PRIMARY, infarction_table
 from ccta_lib.evaluation.panels import NORMAL_ECG
 from ccta_lib.evaluation.rates import rate_interval
 from ccta_lib.evaluation.results import NAN, Difference
-from ccta_lib.evaluation.severity import jonckheere_terpstra, severity_table, spearman_trend
+from ccta_lib.evaluation.severity import grade_codes, jonckheere_terpstra, severity_table, spearman_trend
 from ccta_lib.evaluation.tables import MIN_POSITIVE_PATIENTS, Slice, slices
-from ccta_lib.schema import Vessel
+from ccta_lib.schema import Vessel, labels
 
 FEW = f"fewer than {MIN_POSITIVE_PATIENTS} positive patients in a part"
 
@@ -67,6 +67,8 @@ def normal_ecg(part: Slice) -> Slice:
 
 
 def auc(cohort: str, normal: bool = False) -> Callable[[Study], Measured]:
+    """AUC of each vessel in a cohort, or in its ECGs read as normal."""
+
     def measure(study: Study) -> Measured:
         for v in study.vessels:
             part = study.part(v, cohort=cohort)
@@ -76,17 +78,21 @@ def auc(cohort: str, normal: bool = False) -> Callable[[Study], Measured]:
 
 
 def external(study: Study) -> Measured:
+    """External minus internal AUC."""
     for v in study.vessels:
         yield _contrast(study, v, [(1.0, study.part(v, cohort="external")), (-1.0, study.part(v))])
 
 
 def normal_against_all(study: Study) -> Measured:
+    """AUC in ECGs read as normal minus AUC in all; the former are part of the latter."""
     for v in study.vessels:
         part = study.part(v)
         yield _contrast(study, v, [(1.0, normal_ecg(part)), (-1.0, part)])
 
 
 def lm_falls_more(where: Callable[[Study, str], Slice]) -> Callable[[Study], Measured]:
+    """Fall of LM's AUC from all internal ECGs to those of `where`, minus the mean fall of the others."""
+
     def measure(study: Study) -> Measured:
         if "LM" not in study.vessels or len(study.vessels) < 2:
             return
@@ -101,6 +107,8 @@ def lm_falls_more(where: Callable[[Study, str], Slice]) -> Callable[[Study], Mea
 
 
 def at_level(unit: str) -> Callable[[Study], Measured]:
+    """AUC at examination or patient level minus AUC at ECG level."""
+
     def measure(study: Study) -> Measured:
         for v in study.vessels:
             yield _contrast(study, v, [(1.0, study.part(v, unit=unit)), (-1.0, study.part(v))])
@@ -109,6 +117,8 @@ def at_level(unit: str) -> Callable[[Study], Measured]:
 
 
 def subgroup(factor: str, one: str, other: str) -> Callable[[Study], Measured]:
+    """AUC in one level of a factor minus AUC in the other."""
+
     def measure(study: Study) -> Measured:
         for v in study.vessels:
             part = study.part(v)
@@ -140,7 +150,7 @@ def each_step(study: Study) -> Measured:
         found = []
         for names in steps:
             rows = np.isin(grade, names)
-            if len(set(grade[rows]) & set(names[:2])) < 2:
+            if np.unique(grade_codes(grade[rows])).size < 2:
                 found.append(Difference(NAN, NAN, NAN, NAN, NAN, f"no patient in one of {', '.join(names)}"))
                 continue
             o = jonckheere_terpstra(grade[rows], part.p[rows], level=study.level)
@@ -149,7 +159,13 @@ def each_step(study: Study) -> Measured:
             )
         falls = [d for d in found if d.high < 0.5]
         open_ = [d for d in found if np.isnan(d.low)]
-        worst = falls[0] if falls else open_[0] if open_ else min(found, key=lambda d: d.low)
+        worst = (
+            min(falls, key=lambda d: d.high)
+            if falls
+            else open_[0]
+            if open_
+            else min(found, key=lambda d: d.low)
+        )
         yield v, worst, len(part.y), int(part.y.sum())
 
 
@@ -171,6 +187,7 @@ def strongest(study: Study) -> Measured:
             a, b = (spearman_trend(g[i][rows], s[i][rows]).rho for i in (0, 1))
             return a - b
 
+        n_pos = int((labels(both[Vessel.RCA.grade_column]) == 1).sum())
         rng = np.random.default_rng(study.seed)
         draws = np.array([difference(rng.integers(0, len(both), len(both))) for _ in range(study.n_boot)])
         low, high, _, note = bootstrap.percentile_interval(draws, study.level)
@@ -178,7 +195,7 @@ def strongest(study: Study) -> Measured:
             v,
             Difference(difference(np.arange(len(both))), low, high, NAN, NAN, note),
             len(both),
-            int(first.y.sum()),
+            n_pos,
         )
 
 
@@ -193,10 +210,12 @@ def lm_lower(study: Study) -> Measured:
     d = mean_difference(
         part.p[known], others[known], part.patients[known], part.patients[known], level=study.level
     )
-    yield "LM", d, int(known.sum()), int(part.y.sum())
+    yield "LM", d, int(known.sum()), int(part.y[known].sum())
 
 
 def skill(metric: str) -> Callable[[Study], Measured]:
+    """One metric of `calibration_table`."""
+
     def measure(study: Study) -> Measured:
         table = calibration_table(
             study.predictions, cohorts=["internal"], vessels=study.vessels, level=study.level
@@ -209,6 +228,8 @@ def skill(metric: str) -> Callable[[Study], Measured]:
 
 
 def lm_groups(what: str) -> Callable[[Study], Measured]:
+    """Of LM's risk groups: rise (risk high - low), npv (risk low - everybody) or fpr (false-positive rate)."""
+
     def measure(study: Study) -> Measured:
         part = study.part("LM")
         if "LM" not in study.vessels or not len(part.y):
@@ -243,14 +264,6 @@ def separation(study: Study) -> Measured:
 
 
 def net_benefit(study: Study) -> Measured:
-    """Of LM's risk groups: rise (risk high - low), npv (risk low - everybody) or fpr (false-positive rate)."""
-    """One metric of `calibration_table`."""
-    """AUC in one level of a factor minus AUC in the other."""
-    """AUC at examination or patient level minus AUC at ECG level."""
-    """Fall of LM's AUC from all internal ECGs to those of `where`, minus the mean fall of the others."""
-    """AUC in ECGs read as normal minus AUC in all; the former are part of the latter."""
-    """External minus internal AUC."""
-    """AUC of each vessel in a cohort, or in its ECGs read as normal."""
     """Share of thresholds whose band lies above 0; its limits are the shares that could be called so.
 
     The band itself is the interval: `low` counts thresholds with the whole band above 0, `high` those without the

@@ -5,10 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
 
-from ccta_lib.evaluation import RISK_THRESHOLDS, auc_difference, auc_difference_groups, auc_interval
+from ccta_lib.evaluation import (
+    RISK_THRESHOLDS,
+    aggregate,
+    auc_difference,
+    auc_difference_groups,
+    auc_interval,
+    decision_curves,
+    infarction_table,
+)
+from ccta_lib.evaluation.claim_measures import (
+    Study,
+    each_step,
+    lm_falls_more,
+    lm_lower,
+    net_benefit,
+    strongest,
+)
 from ccta_lib.evaluation.claims import (
     ABOVE,
     BELOW,
@@ -22,8 +41,9 @@ from ccta_lib.evaluation.claims import (
 )
 from ccta_lib.evaluation.claims_summary import claims_sentence, claims_shown, falls_sentence
 from ccta_lib.evaluation.contrasts import AucTerm, auc_contrast, mean_difference
+from ccta_lib.evaluation.results import Difference
 from ccta_lib.paper import paper_values
-from ccta_lib.schema import labels
+from ccta_lib.schema import VESSELS, labels
 
 
 @pytest.mark.parametrize(("rule", "low", "high", "expected"), [
@@ -118,6 +138,231 @@ def test_mean_difference_by_hand() -> None:
     assert paired.estimate == -1.0
     assert "no variance" in paired.note
     assert mean_difference([], [1.0], [], ["a"]).note == "a group is empty"
+
+
+# What the paper says, read once more: its place, what counts as held, and against what.
+READ_AGAIN = {
+    "discriminates": ("Figure 1 a", ABOVE, 0.5, True),
+    "discriminates outside": ("Figure 1 b", ABOVE, 0.5, True),
+    "discriminates in normal ECGs": ("Figure 1 c", ABOVE, 0.5, True),
+    "external like internal": ("Results", SIMILAR, 0, True),
+    "normal ECG like all": ("Results", SIMILAR, 0, True),
+    "LM less stable outside": ("Limitations", ABOVE, 0, True),
+    "LM less stable in normal ECGs": ("Limitations", ABOVE, 0, True),
+    "examination like ECG": ("Figure 2", SIMILAR, 0, False),
+    "patient like ECG": ("Figure 2", SIMILAR, 0, False),
+    "younger better": ("Figure 3", ABOVE, 0, False),
+    "hypertension better": ("Figure 3", ABOVE, 0, False),
+    "over 3 h better": ("Figure 3", ABOVE, 0, False),
+    "prior MI worse": ("Figure 3", BELOW, 0, False),
+    "men like women": ("Figure 3", SIMILAR, 0, False),
+    "diabetes makes no difference": ("Figure 3", SIMILAR, 0, False),
+    "rises with grade": ("Figure 4", ABOVE, 0, False),
+    "rises at each step": ("Figure 4", ABOVE, 0.5, False),
+    "RCA strongest": ("Figure 4", ABOVE, 0, False),
+    "LM probabilities lower": ("Figure 4", BELOW, 0, False),
+    "calibrated slope": ("Figure 5", SIMILAR, 1, False),
+    "calibrated mean": ("Figure 5", SIMILAR, 1, False),
+    "low Brier score": ("Figure 5", ABOVE, 0, False),
+    "LM risk rises": ("Figure 5", ABOVE, 0, False),
+    "LM excludes": ("Results", BELOW, 0, False),
+    "LM few false positives": ("Results", BELOW, 0.5, False),
+    "infarctions separate": ("Figure 6", ABOVE, 1, False),
+    "net benefit": ("Figure 7", ABOVE, 0.5, False),
+}
+
+
+def test_each_claim_is_judged_in_the_direction_the_paper_states() -> None:
+    assert {c.name: (c.place, c.rule, c.against, c.targeted) for c, _ in CLAIMS} == READ_AGAIN
+
+
+def by_hand(predictions: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """What each claim measures, from the table's columns with pandas and scikit-learn."""
+    internal = predictions[predictions["cohort"] == "internal"]
+    external = predictions[predictions["cohort"] == "external"]
+    gap = (internal["ccta_time"] - internal["ecg_time"]).dt.total_seconds() / 3600
+
+    def auc(rows: pd.DataFrame, v: str) -> float:
+        y = labels(rows[f"grade_{v.lower()}"])
+        known = ~np.isnan(y)
+        return float(roc_auc_score(y[known], rows.loc[known, f"prob_{v.lower()}"]))
+
+    def between(one: pd.Series, other: pd.Series) -> dict[str, float]:
+        return {
+            v: auc(internal[one.fillna(False)], v) - auc(internal[other.fillna(False)], v) for v in VESSELS
+        }
+
+    def flag(name: str) -> dict[str, float]:
+        return between(internal[name], ~internal[name])
+
+    normal = internal[internal["ecg_normal"].fillna(False)]
+    whole = {str(v): auc(internal, v) for v in VESSELS}
+    outside = {v: auc(external, v) for v in whole}
+    calm = {v: auc(normal, v) for v in whole}
+
+    def lm_falls(there: dict[str, float]) -> dict[str, float]:
+        fall = {v: whole[v] - there[v] for v in whole}
+        return {"LM": fall["LM"] - np.mean([fall[v] for v in ("RCA", "LAD", "LCX")])}
+
+    patients = aggregate(internal, "patient")
+    rank = {"normal": 0, "mild": 1, "moderate": 2, "severe": 3, "occluded": 3}
+    found = {
+        "discriminates": whole, "discriminates outside": outside, "discriminates in normal ECGs": calm,
+        "external like internal": {v: outside[v] - whole[v] for v in whole},
+        "normal ECG like all": {v: calm[v] - whole[v] for v in whole},
+        "LM less stable outside": lm_falls(outside), "LM less stable in normal ECGs": lm_falls(calm),
+        "examination like ECG": {v: auc(aggregate(internal, "exam"), v) - whole[v] for v in whole},
+        "patient like ECG": {v: auc(patients, v) - whole[v] for v in whole},
+        "younger better": between(internal["age"] < 65, internal["age"] >= 65),
+        "hypertension better": flag("hypertension"), "prior MI worse": flag("prior_mi"),
+        "diabetes makes no difference": flag("diabetes"),
+        "over 3 h better": between(gap > 3, gap <= 3),
+        "men like women": between(internal["sex"] == "M", internal["sex"] == "F"),
+    }  # fmt: skip
+    rho, strongest, steps, slope, mean, skill = {}, {}, {}, {}, {}, {}
+    for v in whole:
+        grade, p = patients[f"grade_{v.lower()}"].map(rank), patients[f"prob_{v.lower()}"]
+        rho[v] = spearmanr(grade, p, nan_policy="omit").statistic
+        steps[v] = [auc_of_step(p[grade == g], p[grade == g + 1]) for g in range(3)]
+        if v != "RCA":
+            first = patients["grade_rca"].map(rank)
+            both = grade.notna() & first.notna()
+            strongest[v] = (spearmanr(first[both], patients.loc[both, "prob_rca"]).statistic
+                            - spearmanr(grade[both], p[both]).statistic)  # fmt: skip
+        y = labels(internal[f"grade_{v.lower()}"])
+        q = internal.loc[~np.isnan(y), f"prob_{v.lower()}"].to_numpy()
+        y = y[~np.isnan(y)]
+        slope[v] = sm.Logit(y, sm.add_constant(np.log(q / (1 - q)))).fit(disp=0).params[1]
+        mean[v] = y.mean() / q.mean()
+        skill[v] = 1 - np.mean((y - q) ** 2) / np.mean((y - y.mean()) ** 2)
+    lm = internal[internal["grade_lm"].notna()]
+    ill, p = labels(lm["grade_lm"]) == 1, lm["prob_lm"]
+    high = (p >= RISK_THRESHOLDS["LM"]).to_numpy()
+    return found | {
+        "rises with grade": rho, "rises at each step": steps, "RCA strongest": strongest, "calibrated slope": slope,
+        "calibrated mean": mean, "low Brier score": skill,
+        "LM probabilities lower": {"LM": (p - lm[["prob_rca", "prob_lad", "prob_lcx"]].mean(axis=1)).mean()},
+        "LM risk rises": {"LM": ill[high].mean() - ill[~high].mean() if (~high).any() else np.nan},
+        "LM excludes": {"LM": ill[~high].mean() - ill.mean() if (~high).any() else np.nan},
+        "LM few false positives": {"LM": high[~ill].mean()},
+    }  # fmt: skip
+
+
+def auc_of_step(lower: np.ndarray, higher: np.ndarray) -> float:
+    return float(roc_auc_score(np.repeat([0, 1], [len(lower), len(higher)]), np.r_[lower, higher]))
+
+
+def test_each_quantity_is_that_computed_by_hand(predictions: pd.DataFrame, claims: pd.DataFrame) -> None:
+    expected = by_hand(predictions)
+    judged = {
+        name: dict(zip(part["vessel"], part["estimate"], strict=True))
+        for name, part in claims.groupby("claim")
+    }
+    few = claims["note"].str.startswith("fewer than 10 positive patients")
+    assert set(claims["claim"]) - set(expected) == {"infarctions separate", "net benefit"}
+    for name, values in expected.items():
+        assert set(judged[name]) == set(values)
+        for vessel, value in values.items():
+            if few[(claims["claim"] == name) & (claims["vessel"] == vessel)].item():
+                assert np.isnan(judged[name][vessel])
+            elif name == "rises at each step":
+                assert min(abs(np.subtract(value, judged[name][vessel]))) < 1e-12
+            else:
+                assert judged[name][vessel] == pytest.approx(value, abs=1e-9, nan_ok=True), (name, vessel)
+    assert few.sum() < 15  # most are compared
+
+
+def test_net_benefit_and_hazards_are_those_of_their_tables(
+    predictions: pd.DataFrame, claims: pd.DataFrame
+) -> None:
+    internal = predictions[predictions["cohort"] == "internal"]
+    for row in claims[claims["claim"] == "net benefit"].to_dict("records"):
+        curve = decision_curves(internal, vessels=[row["vessel"]], n_boot=60, seed=0)
+        assert row["estimate"] == pytest.approx((curve["estimate"] > 0).mean())
+        assert row["low"] == pytest.approx((curve["low"] > 0).sum() / curve["low"].notna().sum())
+        assert row["high"] == pytest.approx(1 - (curve["high"] < 0).sum() / curve["low"].notna().sum())
+        assert (row["n"], row["n_pos"]) == (curve["n"].iloc[0], curve["n_pos"].iloc[0])
+    table = infarction_table(
+        predictions, thresholds=RISK_THRESHOLDS, any_vessel=False, origins=["ccta"], horizon=700
+    )
+    ratios = table[(table["metric"] == "hazard ratio") & (table["analysis"] == "primary")].set_index("vessel")
+    found = claims[claims["claim"] == "infarctions separate"].set_index("vessel")
+    assert found["estimate"].to_dict() == pytest.approx(ratios["estimate"].to_dict(), nan_ok=True)
+    shown = ratios["low"].where(ratios["interpret"].astype(bool))
+    assert found["low"].to_dict() == pytest.approx(shown.to_dict(), nan_ok=True)
+
+
+def a_study(predictions: pd.DataFrame, *vessels: str, **changed: float) -> Study:
+    settings = {
+        "margin": 0.05,
+        "origin": "ccta",
+        "horizon": 700,
+        "n_boot": 20,
+        "seed": 0,
+        "level": 0.95,
+    } | changed
+    return Study(predictions, RISK_THRESHOLDS, vessels, **settings)
+
+
+def test_the_step_that_speaks_most_against_a_rise_is_shown() -> None:
+    grade = np.repeat(["normal", "mild", "moderate", "occluded"], 12)
+    noise = np.tile(np.linspace(0, 0.2, 12), 4)
+    table = pd.DataFrame({"ecg_id": [f"e{i}" for i in range(48)], "patient_id": [f"p{i}" for i in range(48)],
+                          "cohort": "internal", "grade_rca": grade})  # fmt: skip
+
+    def shown(*levels: float, rows: slice = slice(None)) -> tuple[Difference, int, int]:
+        scored = table.assign(prob_rca=np.repeat(levels, 12) + noise)
+        ((vessel, step, n, n_pos),) = each_step(a_study(scored[rows], "RCA"))
+        assert vessel == "RCA"
+        return step, n, n_pos
+
+    # Both of the first two steps fall, the second by more.
+    falls, n, n_pos = shown(0.40, 0.30, 0.12, 0.6)
+    assert falls.note.strip() == "mild to moderate"
+    assert falls.estimate == pytest.approx(auc_of_step(0.30 + noise[:12], 0.12 + noise[:12]))
+    assert falls.high < 0.5
+    assert (n, n_pos) == (48, 12)
+    # All rise; moderate to occluded, a step although nobody is severe, rises least.
+    rise, _, _ = shown(0.1, 0.25, 0.4, 0.45)
+    assert rise.note.strip() == "moderate to severe"
+    assert rise.estimate == pytest.approx(auc_of_step(0.40 + noise[:12], 0.45 + noise[:12]))
+    unknown, n, _ = shown(0.1, 0.25, 0.4, 0.45, rows=slice(12, None))
+    assert (unknown.note, n) == ("no patient in one of normal, mild", 36)
+    assert np.isnan(unknown.low)
+
+
+def test_claims_about_lm_and_rca_need_them(predictions: pd.DataFrame) -> None:
+    internal = predictions[predictions["cohort"] == "internal"]
+    assert list(strongest(a_study(internal, "LM", "LAD"))) == []
+    assert list(lm_lower(a_study(internal, "LM"))) == []
+    assert list(lm_falls_more(lambda s, v: s.part(v))(a_study(internal, "RCA", "LAD"))) == []
+    assert list(lm_falls_more(lambda s, v: s.part(v))(a_study(internal, "LM"))) == []
+    nobody = internal.assign(
+        **{f"grade_{v.lower()}": pd.array([pd.NA] * len(internal), dtype="string") for v in VESSELS}
+    )
+    assert list(net_benefit(a_study(nobody, "RCA", "LM"))) == []
+    apart = internal.assign(grade_lad=internal["grade_lad"].where(internal["grade_rca"].isna()))
+    ((_, none, n, n_pos),) = strongest(a_study(apart, "RCA", "LAD"))
+    assert (none.note, n, n_pos) == ("no patient with both grades", 0, 0)
+    # Counts are of the rows that are compared.
+    ((_, _, n, n_pos),) = strongest(a_study(internal, "RCA", "LAD"))
+    patients = aggregate(internal, "patient").dropna(subset=["grade_rca", "grade_lad"])
+    assert (n, n_pos) == (len(patients), int((labels(patients["grade_rca"]) == 1).sum()))
+    half = internal.assign(prob_rca=internal["prob_rca"].where(internal["age"] > 60))
+    ((_, d, n, n_pos),) = lm_lower(a_study(half, "RCA", "LM"))
+    rows = half.dropna(subset=["prob_rca", "grade_lm"])
+    assert (n, n_pos) == (len(rows), int((labels(rows["grade_lm"]) == 1).sum()))
+    assert d.estimate == pytest.approx((rows["prob_lm"] - rows["prob_rca"]).mean())
+
+
+def test_progress_names_each_claim_and_then_the_end(internal: pd.DataFrame) -> None:
+    seen: list[tuple[int, int, str]] = []
+    rows = internal.drop(columns=["followup_days", "mi_event"])
+    directional_claims(
+        rows, thresholds=RISK_THRESHOLDS, vessels=["LM"], n_boot=5, progress=lambda *a: seen.append(a)
+    )
+    names = [c.name for c, _ in CLAIMS]
+    assert seen == [(i, len(names), name) for i, name in enumerate([*names, "claims"])]
 
 
 @pytest.fixture(scope="module")

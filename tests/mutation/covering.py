@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import os
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import accumulate
 from pathlib import Path
 
@@ -46,9 +47,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _tests[item.nodeid] = {"seconds": 0.0, "shared": shared}
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Add up the seconds of a test, its fixtures included."""
-    _tests[report.nodeid]["seconds"] += report.duration  # type: ignore[operator]
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Note the processor seconds of a test, its fixtures included."""
+    before = time.process_time()
+    result = yield
+    _tests[item.nodeid]["seconds"] = time.process_time() - before
+    return result
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import libcst as cst
@@ -113,9 +114,9 @@ def sample(mutants: Sequence[Mutant], size: int, *, seed: int) -> list[Mutant]:
     return sorted(mutants, key=lambda one: hashlib.sha256(f"{seed}/{one.name}".encode()).digest())[:size]
 
 
-def statement_lines(text: str, line: int) -> range:
-    """The lines of the innermost statement around a line; of a compound statement only its head."""
-    best = range(line, line + 1)
+@lru_cache
+def _statements(text: str) -> list[range]:
+    found = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
@@ -125,6 +126,10 @@ def statement_lines(text: str, line: int) -> range:
                 else node.end_lineno or node.lineno
             )
             first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
-            if first <= line <= last and (len(best) == 1 or last - first < len(best)):
-                best = range(first, last + 1)
-    return best
+            found.append(range(first, last + 1))
+    return sorted(found, key=len)
+
+
+def statement_lines(text: str, line: int) -> range:
+    """The lines of the innermost statement around a line; of a compound statement only its head."""
+    return next((lines for lines in _statements(text) if line in lines), range(line, line + 1))

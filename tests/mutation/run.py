@@ -25,6 +25,8 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FunctionType
 
@@ -54,7 +56,6 @@ PRELOADED = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "sklearn.linear
              "_pytest.assertion.rewrite", "click", "rich.console")  # fmt: skip
 OPTIONS = ("-q", "-s", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist")
 MEMORY = 8 << 30
-BUDGET = 15.0  # seconds of tests, as measured unmutated; a mutant that outlives them has survived
 FIELDS = ("name", "commit", "status", "path", "line", "function", "change", "tests", "seconds", "killed_by")
 OPEN = ("survived", "uncovered")
 
@@ -64,16 +65,21 @@ OPEN = ("survived", "uncovered")
 @click.option("--seed", default=8, show_default=True)
 @click.option("--out", default=ROOT / "build/mutation", show_default=True, type=click.Path(path_type=Path))
 @click.option("--commit", default="HEAD", show_default=True, help="What to judge.")
+@click.option(
+    "--budget", default=20.0, show_default=True, help="Processor seconds of tests that a mutant must outlive."
+)
 @click.option("--again", is_flag=True, help="Only what survived at the commits judged before.")
 @click.option("--only", multiple=True, help="Only files whose path contains this.")
-def main(size: int, seed: int, out: Path, commit: str, again: bool, only: tuple[str, ...]) -> None:
+def main(
+    size: int, seed: int, out: Path, commit: str, budget: float, again: bool, only: tuple[str, ...]
+) -> None:
     """Judge a seeded sample of the mutants and write verdicts.csv."""
     sha = subprocess.check_output(["git", "rev-parse", "--short=12", commit], cwd=ROOT, text=True).strip()
-    bench = Bench(out.resolve(), sha)
+    bench = Bench(out.resolve(), sha, budget)
     files = sorted(
         {path.relative_to(bench.tree).as_posix() for pattern in CODE for path in bench.tree.glob(pattern)}
     )
-    everything = [one for path in files for one in mutants_of(bench.tree, path)]
+    everything = bench.mutants(files)
     before = bench.verdicts()
     if again:
         last = {row["name"]: row for row in before}
@@ -104,7 +110,8 @@ def main(size: int, seed: int, out: Path, commit: str, again: bool, only: tuple[
 class Bench:
     """A frozen copy of a commit, what its tests cover, and the verdicts."""
 
-    def __init__(self, out: Path, sha: str) -> None:
+    def __init__(self, out: Path, sha: str, budget: float) -> None:
+        self.budget = budget
         self.sha, self.folder, self.file = sha, out / sha, out / "verdicts.csv"
         self.tree = self.folder / "tree"
         self.tree.mkdir(parents=True, exist_ok=True)
@@ -145,6 +152,16 @@ class Bench:
             raise click.ClickException("the tests fail before anything is mutated")
         (self.folder / "passed").touch()
 
+    def mutants(self, files: list[str]) -> list[Mutant]:
+        """All mutants of the files, kept beside the tree."""
+        kept = self.folder / "mutants.json"
+        if not kept.exists():
+            found = [asdict(one) for path in files for one in mutants_of(self.tree, path)]
+            kept.with_suffix(".part").write_text(json.dumps(found), encoding="utf-8")
+            kept.with_suffix(".part").rename(kept)
+        rows = json.loads(kept.read_text(encoding="utf-8"))
+        return [Mutant(**{**row, "start": tuple(row["start"]), "end": tuple(row["end"])}) for row in rows]
+
     def verdicts(self) -> list[dict[str, str]]:
         """All verdicts so far, of every commit."""
         if not self.file.exists():
@@ -168,10 +185,10 @@ class Bench:
         if self.covering.at_import(mutant, text):
             return False
         try:
-            old, new = (compile(source, mutant.path, "exec") for source in (text, mutant.source(text)))
+            new = compile(mutant.source(text), mutant.path, "exec")
         except SyntaxError:
             return False
-        return [one.co_qualname for one, other in _pairs(old, new) if one != other] != []
+        return any(one != other for one, other in _pairs(_compiled(text, mutant.path), new))
 
     def judge_in_session(self, mutants: list[Mutant], texts: dict[str, str]) -> int:
         """Collect all tests, then judge each mutant in a fork of that session."""
@@ -181,7 +198,8 @@ class Bench:
             @pytest.hookimpl(tryfirst=True)
             def pytest_runtestloop(self, session: pytest.Session) -> bool:
                 items = {item.nodeid: item for item in session.items}
-                functions = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
+                functions = [one for one in gc.get_objects() if type(one) is FunctionType]
+                gc.freeze()  # the forks share what is here; a collection would copy it
                 for mutant in mutants:
                     text = texts[mutant.path]
 
@@ -233,12 +251,12 @@ class Bench:
             "path": mutant.path,
         }
         row |= {"line": mutant.start[0], "function": mutant.function, "change": mutant.line(text)}
-        tests = self.covering.of(mutant, text, budget=BUDGET)
+        tests = self.covering.of(mutant, text, budget=self.budget)
         killer = self.folder / "killer.txt"
         killer.unlink(missing_ok=True)
         started = time.monotonic()
         if tests:
-            limit = 60 + 10 * self.covering.seconds(tests)
+            limit = 60 + 20 * self.covering.seconds(tests)
             code = _in_fork(lambda: run(tests), limit=limit, output=self.folder / "output.txt")
             row["status"] = {None: "timeout", 0: "survived"}.get(code, "killed")
         row |= {"tests": len(tests), "seconds": round(time.monotonic() - started, 1), "killed_by": ""}
@@ -266,6 +284,9 @@ def _environment(tree: Path) -> dict[str, str]:
     reference = os.environ.get("CCTA_REFERENCE_DATA", str(ROOT.parent / "shared"))
     return {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "CCTA_REFERENCE_DATA": reference,
             "MPLBACKEND": "agg"}  # fmt: skip
+
+
+_compiled = lru_cache(lambda text, path: compile(text, path, "exec"))
 
 
 def _pairs(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
