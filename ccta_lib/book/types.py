@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 VesselName = Literal["RCA", "LM", "LAD", "LCX"]
+LeadName = Literal["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
 CohortName = Literal["internal", "external", "followup"]
 Unit = Literal["ecg", "exam", "patient"]
 Count = Annotated[int, Field(ge=1)]
@@ -18,6 +19,7 @@ Level = Annotated[float, Field(gt=0, lt=1)]
 Languages = Annotated[list[Language], Field(min_length=1)]
 Revascularised = Literal["prior", "prior-and-subsequent", "none"]
 Vessels = Annotated[list[VesselName], Field(min_length=1)]
+Leads = Annotated[list[LeadName], Field(min_length=1)]
 Units = Annotated[list[Unit], Field(min_length=1)]
 Thresholds = Annotated[dict[VesselName, Probability], Field(min_length=1)]
 TimeOrigin = Literal["ccta", "ecg", "paper"]

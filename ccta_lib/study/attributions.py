@@ -26,11 +26,13 @@ from ccta_lib.evaluation.attribution_names import (
 )
 from ccta_lib.evaluation.attribution_scores import patient_interval, rank_agreement, score_maps, similarity
 from ccta_lib.explain.adjusted import COVARIATES, design, group_difference
+from ccta_lib.explain.attribution import steps_of_stage
 from ccta_lib.explain.beats import BEAT_MS, patient_beats
 from ccta_lib.explain.planted_beats import planted_beats
 from ccta_lib.explain.windows import BINS, MAP_MS, bins_of_beat
 from ccta_lib.schema import LEADS, VESSELS, labels
 from ccta_lib.study.attribution_maps import (
+    CAM_STAGES,
     Maps,
     from_samples,
     grids,
@@ -165,7 +167,11 @@ def _checks(
     found: Mapping[str, Maps], pairs: Pairs, fit: Fit, workspace: Workspace, seed: int
 ) -> pd.DataFrame:
     """Say per vessel how many ECGs there were to choose from, how well the network does, and whether sums add up."""
-    predicted, rows = fit.predict(workspace.test(seed)), []
+    predicted, model, rows = fit.predict(workspace.test(seed)), fit.model(), []
+    steps = {
+        name: steps_of_stage(model, stage % (len(model.stage_list) + 1), pairs.x.shape[2])
+        for name, stage in CAM_STAGES.items()
+    }
     for v, vessel in enumerate(VESSELS):
         y, p = predicted[f"y_{vessel.lower()}"], predicted[vessel.prob_column]
         known, mine = y.notna() & p.notna(), pairs.vessel == v
@@ -178,7 +184,8 @@ def _checks(
         for name, maps in found.items() if mine.any() else ():
             if maps.gap is not None:
                 row[f"largest gap, {name}"] = float(maps.gap[mine].max())
-            if maps.cells.shape[1] == 1:
+            if name in CAM_STAGES:
+                row[f"seconds per step, {name}"] = pairs.x.shape[2] / pairs.hz / steps[name]
                 row[f"says nothing, {name}"] = float((maps.cells[mine] == 0).all(axis=(1, 2)).mean())
         rows.append(row)
     return pd.DataFrame(rows)
