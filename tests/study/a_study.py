@@ -20,6 +20,7 @@ def cells(size):
 
 
 def run(cell, workspace):
+    workspace.folder.parent.mkdir(parents=True, exist_ok=True)
     with open(workspace.folder.parent / "made.txt", "a") as notes:
         notes.write(f"{cell.label}\n")
     if os.environ.get("TOY_FAILS") == cell.label:
