@@ -40,7 +40,9 @@ def condition_table(transport: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFra
     wide = with_macro(transport, [*keys, "metric"], vessels=COMMON)
     mean = over_seeds(wide[wide["vessel"] == MACRO], [*keys, "metric"])
     change = mean[mean["metric"] == "AUC change"].drop(columns="metric")
-    change.loc[change["what"] == UNTOUCHED, ["low", "high", "note"]] = [0.0, 0.0, "the reference"]
+    reference = change["what"] == UNTOUCHED
+    change = change.assign(note=change["note"].mask(reference, "the reference"),
+                           **{c: change[c].mask(reference, 0.0) for c in ("low", "high")})  # fmt: skip
     for metric, column in (("AUC", "auc"), ("slope", "slope"), ("o_e", "o_e")):
         values = mean[mean["metric"] == metric][[*keys, "estimate"]].rename(columns={"estimate": column})
         change = change.merge(values, on=keys, how="left")
@@ -123,8 +125,8 @@ def _at_home(rows: pd.DataFrame) -> pd.Series:
     return rows.merge(middle, on=["seed", "vessel"], how="left")["own"].set_axis(rows.index)
 
 
-def _logit(p: pd.Series) -> pd.Series:
-    return np.log(p / (1 - p))
+def _logit(p: pd.Series) -> np.ndarray:
+    return np.asarray(np.log(p / (1 - p)))
 
 
 def transport_finding(conditions: pd.DataFrame, prevalence: pd.DataFrame) -> str:
@@ -168,5 +170,6 @@ def _prevalence_words(prevalence: pd.DataFrame) -> str:
     moved = "stayed within" if spans["AUC"] <= MATERIAL else "moved by up to"
     return (
         f"between prevalences of {low:.0%} and {high:.0%} the AUC of a vessel {moved} {spans['AUC']:.3f} while its "
-        f"calibration in the large moved by up to {spans['citl']:.1f} log odds, {spans['corrected']:.1f} once the prior was corrected"
+        f"calibration in the large moved by up to {spans['citl']:.1f} log odds, by {spans['corrected']:.1f} once the "
+        "prior was corrected"
     )
