@@ -57,7 +57,7 @@ def given_counts(resamples: Any, labels: np.ndarray, *, by_row: bool) -> Iterato
     else:
         index = pd.Index(labels).get_indexer(pd.Index(drawn.ravel())).reshape(drawn.shape)
         if (index < 0).any():
-            raise InputError(f"resamples: group {drawn[index < 0][0]!r} is not among groups")
+            raise InputError(f"resamples: group {drawn[index < 0][0]} is not among groups")
     for start in range(0, len(index), CHUNK):
         yield _count(index[start : start + CHUNK], labels.size)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.bootstrap import ratio
-from ccta_lib.evaluation.checks import level_z, vector
+from ccta_lib.evaluation.checks import level_z, same_length, vector
 from ccta_lib.evaluation.results import NAN
 from ccta_lib.evaluation.survival import at_risk, check_survival
 
@@ -41,6 +41,7 @@ def aalen_johansen(
     number = vector(cause, "cause")
     if ((number < 0) | (number != np.floor(number))).any():
         raise InputError("cause: expected whole numbers from 0 (censored); 1 is the event of interest")
+    same_length(time=time, cause=number, entry=entry)
     t, _, start = check_survival(time, number > 0, entry, groups)
     step = np.unique(t)
     risk = at_risk(step, t, start).astype(float)

@@ -46,7 +46,7 @@ def auc_stratum_difference(
         If lengths differ, a label is not 0 or 1, or a score is not finite.
     """
     z_level = level_z(level)
-    positive, score, inside = binary(y), vector(p, "p"), binary(second)
+    positive, score, inside = binary(y), vector(p, "p"), binary(second, "second")
     n = same_length(y=positive, p=score, second=inside)
     code, labels = codes(groups, n=n)
     if labels.size < 2:
