@@ -21,7 +21,8 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d+|\d+[.,]0+")
 
 
 def _text(text: str) -> str | None:
-    return None if _SPREADSHEET_ERROR.fullmatch(text) else text
+    control = any(unicodedata.category(c) == "Cc" for c in text)
+    return None if control or _SPREADSHEET_ERROR.fullmatch(text) else text
 
 
 def _identifier(text: str) -> str | None:
@@ -92,7 +93,7 @@ class Kind(NamedTuple):
     dtype: str
 
 
-TEXT = Kind(_text, "text, no error of a spreadsheet", "string")
+TEXT = Kind(_text, "text, no error of a spreadsheet and no control character", "string")
 IDENTIFIER = Kind(_identifier, "an identifier as text (no 123.0, 1.2E+15, #N/A, =formula or invisible character)",
                   "string")  # fmt: skip
 NUMBER = Kind(_number, "a number", "float64")
@@ -110,7 +111,7 @@ def parse_column(column: pd.Series, kind: Kind) -> tuple[pd.Series, list[tuple[i
         return _instants(column)
     text = column.astype("string").str.strip()
     text = text.mask(text == "")
-    distinct = {value: kind.parse(value) for value in text.dropna().unique()}
+    distinct = {value: kind.parse(value) for value in set(text.dropna())}  # pandas' own ends a text at a NUL
     values = [None if pd.isna(v) else distinct[v] for v in text]
     bad = [(i, str(text[i])) for i, v in enumerate(values) if v is None and not pd.isna(text[i])]
     return pd.Series(values, index=column.index, dtype=object).astype(cast(Any, kind.dtype)), bad

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ccta_lib.book.locate import book_folder
-from ccta_lib.errors import ParameterError
+from ccta_lib.errors import InputError, ParameterError
+from ccta_lib.yaml_files import read_yaml
 
 PROFILES = ("smoke", "demo", "full", "paper")
 Size = Annotated[int, Field(ge=1)]
@@ -54,16 +54,34 @@ def load_profile(name: str) -> Profile:
     path = book_folder() / "parameters" / f"{name}.yaml"
     if not path.is_file():
         raise ParameterError(f"--profile: found {name!r}; expected one of {', '.join(PROFILES)}")
+    return read_profile(path)
+
+
+def read_profile(path: Path) -> Profile:
+    """Read the file of a profile, which is named as the file is.
+
+    Raises
+    ------
+    ParameterError
+        With one line per wrong setting.
+    """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ParameterError(f"{path}: is not YAML ({error}); mend the file") from error
+        values = read_yaml(path)
+    except InputError as error:
+        raise ParameterError(*error.faults) from error
+    if not isinstance(values, dict) or {"name", "path"} & set(values):
+        raise ParameterError(f"{path}: expected settings (`name: value`), without a name or path of its own")
     try:
-        return Profile(name=name, path=path, **values)
+        return Profile.model_validate({**values, "name": path.stem, "path": path})
     except ValidationError as error:
         raise ParameterError(
             *(
-                f"{path}: {'.'.join(str(p) for p in e['loc'])}: found {e['input']!r}; {e['msg']}"
+                f"{path}: {'.'.join(str(p) for p in e['loc'])}: found {_short(e['input'])}; {e['msg']}"
                 for e in error.errors()
             )
         ) from error
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -7,10 +7,10 @@ all faults are reported together, each with its row and column.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,11 @@ from ccta_lib.cell_kinds import (
     nested_faults,
     parse_column,
 )
-from ccta_lib.errors import TableError
+from ccta_lib.errors import TableError, form
 from ccta_lib.files import atomic_path
 from ccta_lib.table_files import csv_headers, read_csv, read_parquet
 
+Loaded = TypeVar("Loaded")
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 N_FOLDS = 5
 
@@ -219,8 +220,7 @@ def read_predictions(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def is_prediction_table(path: str | os.PathLike[str]) -> bool:
     """Tell whether a table has a probability column, without validating it."""
-    file = Path(path)
-    headers = csv_headers(file) if _kind_of(file) == ".csv" else list(read_parquet(file).columns)
+    headers = _load(Path(path), csv_headers, lambda file: list(read_parquet(file).columns))
     return any(v.prob_column in headers for v in VESSELS)
 
 
@@ -233,21 +233,20 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
             table.to_parquet(temporary, index=False)
 
 
-def _kind_of(path: Path) -> str:
+def _load(path: Path, from_csv: Callable[[Path], Loaded], from_parquet: Callable[[Path], Loaded]) -> Loaded:
     if not path.is_file():
         raise TableError(f"{path}: no such file; give a CSV or Parquet table")
     suffix = path.suffix.lower()
     if suffix not in {".csv", ".parquet", ".pq"}:
         raise TableError(f"{path}: ends in {path.suffix or 'nothing'}; expected .csv or .parquet")
-    return suffix
+    try:
+        return from_csv(path) if suffix == ".csv" else from_parquet(path)
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: holds bytes that are not UTF-8; save the file as CSV UTF-8") from error
 
 
 def _read(path: Path, columns: dict[str, ColumnRule]) -> pd.DataFrame:
-    is_csv = _kind_of(path) == ".csv"
-    try:
-        raw = read_csv(path) if is_csv else read_parquet(path)
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: holds bytes that are not UTF-8; save the file as CSV UTF-8") from error
+    raw, is_csv = _load(path, read_csv, read_parquet), path.suffix.lower() == ".csv"
     repeated = sorted({str(c) for c in raw.columns[raw.columns.duplicated()]})
     missing = [c for c, rule in columns.items() if rule.required and c not in raw.columns]
     faults = [f"{path}: column {c} occurs twice; keep one" for c in repeated]
@@ -299,6 +298,8 @@ def validate(
 
 
 EMPTY = "an empty cell"
+IDENTIFYING = ("ecg_id", "patient_id", "exam_id", "waveform")
+"""Columns whose cells no message quotes: who makes a table by hand may have written a hospital's number there."""
 
 
 class _Where(NamedTuple):
@@ -310,14 +311,14 @@ class _Where(NamedTuple):
     table: pd.DataFrame
 
     def row(self, index: int) -> str:
-        ecg = self.table["ecg_id"].iloc[index] if "ecg_id" in self.table else pd.NA
-        name = "" if pd.isna(ecg) else f" (ecg_id {ecg})"
-        return f"{self.source}: {self.counted} {index + self.first_row}{name}"
+        return f"{self.source}: {self.counted} {index + self.first_row}"
 
     def fault(self, index: int, column: str, found: object, remedy: str) -> str:
-        return (
-            f"{self.row(index)}, column {column}: found {found if found == EMPTY else repr(found)}; {remedy}"
-        )
+        if column in IDENTIFYING and found != EMPTY:
+            said = f"the form {form(found)!r} (9 a digit, a a letter)"
+        else:
+            said = EMPTY if found == EMPTY else repr(found)
+        return f"{self.row(index)}, column {column}: found {said}; {remedy}"
 
 
 def pandera_schema(columns: dict[str, ColumnRule]) -> pa.DataFrameSchema:
@@ -391,9 +392,17 @@ def _cross_faults(table: pd.DataFrame, where: _Where) -> list[str]:
     ]:
         if name in table:
             first = table[name].groupby(exam).transform("first")
+            owner = (
+                table[name]
+                .index.to_series()
+                .where(table[name].notna())
+                .groupby(exam)
+                .transform("first")
+                .astype("Int64")
+            )
             differs = table.index[(table[name].notna() & (table[name] != first)).fillna(False)]
             faults += [
-                where.fault(i, name, table[name][i], f"exam {exam[i]} {what}, the other is {first[i]!r}")
+                where.fault(i, name, table[name][i], f"its exam {what}; see {where.row(owner[i])}")
                 for i in differs
             ]
     kinds = sorted(table["data_kind"].dropna().unique())

@@ -21,8 +21,6 @@ __all__ = ["Ecg", "TooShortError", "read_ecg", "source_files", "source_sha256", 
 
 SECONDS = N_SAMPLES / SAMPLING_HZ
 _ROW = re.compile(r"(?P<path>.+\.np[yz])#(?P<row>\d+)", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_LONGEST_FAULT = 1000
 # A QRS complex lives below 50 Hz; a recording that cannot hold it is none.
 LOWEST_HZ = 100.0
 # Rates such as 977.52 Hz become a ratio of integers with at most this denominator: at worst half a
@@ -77,16 +75,7 @@ def read_ecg(path: str | os.PathLike[str], *, sampling_hz: float | None = None,
     if row is not None and named_row is not None and row != named_row:
         raise WaveformError(f"{path}: names row {named_row}, but row {row} was asked for")
     found = locate(file)
-    try:
-        return recognise(found).read(found, sampling_hz, named_row if row is None else row)
-    except WaveformError as error:
-        raise WaveformError(*map(_one_line, error.faults)) from error
-
-
-def _one_line(fault: str) -> str:
-    """A fault quotes the file, and a damaged file may hold anything: keep it a line that a terminal can show."""
-    line = _CONTROL.sub(" ", fault)
-    return line if len(line) <= _LONGEST_FAULT else f"{line[:_LONGEST_FAULT]}..."
+    return recognise(found).read(found, sampling_hz, named_row if row is None else row)
 
 
 def source_files(path: str | os.PathLike[str]) -> list[Path]:

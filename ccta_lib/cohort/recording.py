@@ -151,12 +151,18 @@ def arrange(channels: np.ndarray, names: Sequence[str | None], units: Sequence[s
         if absent:
             leads = limb_leads(leads["I"], leads["II"]) | leads
         signal = np.stack([leads[lead] for lead in LEADS])
-    most = np.fmax.reduce(np.abs(signal), axis=1, initial=0)
+    refuse_impossible(signal, source=source)
+    return signal.astype(np.float32)
+
+
+def refuse_impossible(signal: np.ndarray, *, source: str) -> None:
+    """Raise if a lead (12, samples; millivolt) goes beyond any voltage: damage, or another unit."""
+    most = np.fmax(np.fmax.reduce(signal, axis=1, initial=0), -np.fmin.reduce(signal, axis=1, initial=0))
+    most = most.astype(np.float64)  # half precision holds no such voltage to compare with
     faults = [f"{source}: lead {lead} reaches {value:g} mV; its gain or unit cannot be right"
               for lead, value in zip(LEADS, most, strict=True) if value > MOST_MILLIVOLT]  # fmt: skip
     if faults:
         raise WaveformError(*faults)
-    return signal.astype(np.float32)
 
 
 def limb_leads(one: np.ndarray, two: np.ndarray) -> dict[str, np.ndarray]:

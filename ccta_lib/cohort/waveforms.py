@@ -16,6 +16,7 @@ A store is a folder with three files.
 from __future__ import annotations
 
 import os
+import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ import pandas as pd
 from ccta_lib.errors import InputError
 from ccta_lib.files import read_json
 from ccta_lib.schema import LEADS
+from ccta_lib.table_files import read_parquet
 
 FORMAT = 1
 SAMPLING_HZ = 500
@@ -71,20 +73,36 @@ class WaveformStore:
             state = "unfinished store, build it again to resume" if unfinished else "no waveform store"
             raise InputError(f"{path}: {state} ({META_FILE} is missing)")
         meta = read_json(path / META_FILE)
-        if meta.get("format") != FORMAT:
-            found = f"store format {meta.get('format')!r}, this version reads {FORMAT}"
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+            stated = meta.get("format") if isinstance(meta, dict) else None
+            found = f"store format {stated!r}, this version reads {FORMAT}"
             raise InputError(f"{path / META_FILE}: {found}; build the store again")
+        shape = meta.get("shape")
+        rows = shape[0] if isinstance(shape, list) and shape[1:] == list(SHAPE) else None
+        if not isinstance(rows, int) or rows < 1 or not isinstance(meta.get("key"), str):
+            raise InputError(f"{path / META_FILE}: is no description of a store; build the store again")
         lost = [name for name in (SIGNALS_FILE, INDEX_FILE) if not (path / name).is_file()]
         if lost:
             raise InputError(f"{path}: {' and '.join(lost)} is missing; build the store again")
-        if (path / SIGNALS_FILE).stat().st_size <= meta["shape"][0] * ROW_BYTES:
+        if (path / SIGNALS_FILE).stat().st_size <= rows * ROW_BYTES:
             raise InputError(f"{path / SIGNALS_FILE}: was cut off; build the store again")
         return cls(path=path, key=meta["key"])
 
     @cached_property
     def index(self) -> pd.DataFrame:
         """One row per ECG of the table, in its order (columns: see the module)."""
-        return pd.read_parquet(self.path / INDEX_FILE)
+        path = self.path / INDEX_FILE
+        table = read_parquet(path)
+        absent = [c for c in ("ecg_id", "row", "reason", *INDEX_DEFAULTS) if c not in table]
+        if absent or not (
+            pd.api.types.is_integer_dtype(table["row"])
+            and table["row"].dropna().is_unique
+            and table["row"].dropna().between(0, len(table) - 1).all()
+            and table["ecg_id"].is_unique
+            and table["ecg_id"].map(lambda v: isinstance(v, str)).all()
+        ):
+            raise InputError(f"{path}: is no index of a store; build the store again")
+        return table
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
@@ -105,6 +123,20 @@ class WaveformStore:
     def __contains__(self, ecg_id: object) -> bool:
         """Whether an ECG is kept."""
         return ecg_id in self._row_of
+
+    def _stored(self) -> np.ndarray:
+        path = self.path / SIGNALS_FILE
+        try:
+            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError, SyntaxError, TypeError, LookupError, OverflowError, MemoryError,
+                tokenize.TokenError) as error:  # fmt: skip
+            raise InputError(f"{path}: is no array of samples ({error}); build the store again") from error
+        if stored.dtype != np.dtype("<i2") or stored.shape != (len(self.index), *SHAPE):
+            raise InputError(
+                f"{path}: holds {stored.dtype} of shape {stored.shape}, expected int16 of shape "
+                f"{(len(self.index), *SHAPE)}; build the store again"
+            )
+        return stored
 
     def rows(self, ecg_ids: Iterable[str]) -> np.ndarray:
         """Row numbers of kept ECGs, int64, shape (k,).
@@ -156,7 +188,7 @@ class WaveformStore:
         else:
             rows = self.rows(chosen)
         # Mapped anew each time: pages leave the process when the call ends, so memory does not creep up.
-        stored = np.load(self.path / SIGNALS_FILE, mmap_mode="r")
+        stored = self._stored()
         signals = np.empty((rows.size, *SHAPE), dtype=np.float32)
         for target, row in enumerate(rows):
             np.divide(stored[row], np.float32(UNITS_PER_MILLIVOLT), out=signals[target])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ccta_lib.errors import WeightsError
+from ccta_lib.errors import ParameterError, WeightsError
 from ccta_lib.files import atomic_path, sha256_file
 from ccta_lib.model.contract import ECGFOUNDER_CONTRACT, InputContract
 from ccta_lib.model.net1d import HEAD, Net1D, Net1DConfig
@@ -25,6 +27,9 @@ STATE_KEYS = ("state_dict", "model_state_dict", "model")
 PARALLEL_PREFIX = "module."
 _HEAD_KEYS = (f"{HEAD}.weight", f"{HEAD}.bias")
 _MAX_FAULTS = 20
+# torch meets a broken pickle with whatever its parsing stumbles over.
+_STUMBLES = (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
+             AssertionError, OSError, OverflowError, MemoryError, struct.error, zlib.error)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,14 +81,22 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
             with safe_open(str(file), framework="pt") as stream:
                 metadata = (stream.metadata() or {}).get(METADATA_KEY, "{}")
                 state = {k: stream.get_tensor(k) for k in stream.keys()}  # noqa: SIM118
-                return _without_prefix(state), json.loads(metadata)
-        except (SafetensorError, ValueError) as error:
+                return _without_prefix(state), _facts(json.loads(metadata))
+        except (
+            SafetensorError,
+            ValueError,
+            TypeError,
+            KeyError,
+            OSError,
+            RuntimeError,
+            MemoryError,
+        ) as error:
             raise WeightsError(
                 f"{file}: not a readable safetensors file ({error}); fetch it again"
             ) from error
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+    except _STUMBLES as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(
             f"{file}: cannot be loaded as tensors only ({reason}); save the state dict alone, or as safetensors"
@@ -214,11 +227,46 @@ def load_pretrained(
 
 def load_network(path: str | os.PathLike[str]) -> tuple[Net1D, LoadReport]:
     """Build the network a file of `save_weights` describes, with its head, and load it (see `load_pretrained`)."""
-    _, metadata = read_weights(path)
+    state, metadata = read_weights(path)
     if "config" not in metadata:
         raise WeightsError(f"{path}: states no configuration; build the Net1D and use load_pretrained")
-    model = Net1D(Net1DConfig(**metadata["config"]))
+    model = Net1D(described(state, metadata, path))
     return model, load_pretrained(model, path, head="keep")
+
+
+def described(
+    state: dict[str, Tensor], metadata: dict[str, Any], path: str | os.PathLike[str]
+) -> Net1DConfig:
+    """Return the configuration that a file states.
+
+    Raises
+    ------
+    WeightsError
+        If it is none, one of another version, or describes another network than the file holds: built without a
+        look, it could be one that no memory holds.
+    """
+    try:
+        config = Net1DConfig(**metadata["config"])
+        with torch.device("meta"):
+            expected = {k: tuple(v.shape) for k, v in Net1D(config).state_dict().items()}
+    except (TypeError, ValueError, RuntimeError, ParameterError) as error:
+        raise WeightsError(
+            f"{path}: states no configuration of this network ({error}); write the weights again with this version"
+        ) from error
+    differ = sorted(k for k in expected.keys() | state.keys()
+                    if k not in expected or k not in state or expected[k] != tuple(state[k].shape))  # fmt: skip
+    if differ:
+        rest = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
+        raise WeightsError(f"{path}: {', '.join(differ[:3])}{rest}: not as the configuration in the file says; "
+                           "write the weights again")  # fmt: skip
+    return config
+
+
+def _facts(metadata: Any) -> dict[str, Any]:
+    tasks = metadata.get("tasks", []) if isinstance(metadata, dict) else None
+    if not isinstance(tasks, list) or not all(isinstance(task, str) for task in tasks):
+        raise ValueError("its description is not ours")
+    return metadata
 
 
 def published_form(state: dict[str, Tensor]) -> bool:

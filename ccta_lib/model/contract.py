@@ -92,7 +92,7 @@ class InputContract:
         """
         try:
             return cls(**value)
-        except TypeError as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise WeightsError(
                 f"input contract: {error}; write the weights again with this version"
             ) from error

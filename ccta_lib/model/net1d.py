@@ -19,6 +19,8 @@ from ccta_lib.model.convolution import max_pool, same_convolution
 
 PUBLISHED_DROPOUT = 0.5
 HEAD = "dense"
+# Eight times the widest published network, and four times the deepest.
+_MOST, _MOST_STAGES, _MOST_BLOCKS = 8192, 32, 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,9 @@ class Net1DConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "filter_list", tuple(self.filter_list))
         object.__setattr__(self, "m_blocks_list", tuple(self.m_blocks_list))
-        faults = []
+        faults = self._impossible()
+        if faults:
+            raise ParameterError(*faults)
         if len(self.filter_list) != len(self.m_blocks_list) or not self.filter_list:
             faults.append(
                 f"Net1DConfig: filter_list has {len(self.filter_list)} stages and m_blocks_list "
@@ -74,6 +78,23 @@ class Net1DConfig:
             faults.append(f"Net1DConfig: dropout is {self.dropout}; expected 0 to below 1")
         if faults:
             raise ParameterError(*faults)
+
+    def _impossible(self) -> list[str]:
+        """Say what is no number, or makes a network that no memory holds: a file may state anything."""
+        names = ("in_channels", "base_filters", "kernel_size", "stride", "groups_width", "n_classes")
+        numbers = {name: getattr(self, name) for name in names}
+        numbers |= {f"filter_list[{i}]": n for i, n in enumerate(self.filter_list)}
+        numbers |= {f"m_blocks_list[{i}]": n for i, n in enumerate(self.m_blocks_list)}
+        faults = [f"Net1DConfig: {name} is {n!r}; expected a whole number from 1 to {_MOST}"
+                  for name, n in numbers.items() if not isinstance(n, int) or not 1 <= n <= _MOST]  # fmt: skip
+        if len(self.filter_list) > _MOST_STAGES or (not faults and sum(self.m_blocks_list) > _MOST_BLOCKS):
+            faults.append(f"Net1DConfig: more than {_MOST_STAGES} stages or {_MOST_BLOCKS} blocks")
+        for name in ("ratio", "dropout"):
+            if not isinstance(getattr(self, name), int | float) or not abs(getattr(self, name)) < _MOST:
+                faults.append(f"Net1DConfig: {name} is {getattr(self, name)!r}; expected a number")
+        if not isinstance(self.use_bn, bool):
+            faults.append(f"Net1DConfig: use_bn is {self.use_bn!r}; expected true or false")
+        return faults
 
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as plain JSON values."""

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from ccta_lib.errors import ParameterError, WeightsError
-from ccta_lib.model.checkpoint import LoadReport, load_pretrained, read_weights
+from ccta_lib.model.checkpoint import LoadReport, described, load_pretrained, read_weights
 from ccta_lib.model.contract import CONTRACTS, InputContract
-from ccta_lib.model.net1d import ARCHITECTURES, Net1D, Net1DConfig
+from ccta_lib.model.net1d import ARCHITECTURES, Net1D
 from ccta_lib.schema import VESSELS
 from ccta_lib.training.settings import TrainingSettings
 from ccta_lib.training.trainable import freeze
@@ -54,9 +54,9 @@ def build_network(
     named = None if settings.input_contract is None else CONTRACTS[settings.input_contract]
     config, contract = ARCHITECTURES[settings.architecture], named or CONTRACTS[settings.architecture]
     if path is not None:
-        _, metadata = read_weights(path)
+        state, metadata = read_weights(path)
         if "config" in metadata:
-            config = Net1DConfig(**metadata["config"])
+            config = described(state, metadata, path)
         if "contract" in metadata:
             contract = InputContract.from_dict(metadata["contract"])
     config = replace(

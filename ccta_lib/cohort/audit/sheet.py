@@ -19,9 +19,11 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from ccta_lib.cohort.exports.workbook import check_archive, readable_workbook
 from ccta_lib.errors import InputError
 from ccta_lib.files import atomic_path
 from ccta_lib.schema import Grade, write_table
+from ccta_lib.table_files import read_csv
 
 UNKNOWN = "unknown"
 ANSWERS = (*map(str, Grade), UNKNOWN)
@@ -224,20 +226,18 @@ def _digest(text: str) -> str:
 
 
 def _load(path: Path) -> pd.DataFrame:
-    try:
-        if path.suffix.lower() == ".csv":
-            return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the filled audit sheet")
+    if path.suffix.lower() == ".csv":
+        try:
+            return read_csv(path)
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{path}: holds bytes that are not UTF-8; save as CSV UTF-8, or as a workbook"
+            ) from error
+    with readable_workbook(path):
+        check_archive(path)
         return pd.read_excel(path, sheet_name="audit", dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; give the filled audit sheet") from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: byte {error.start} is not UTF-8; save as CSV UTF-8, or as a workbook"
-        ) from error
-    except (ValueError, KeyError, OSError, pd.errors.ParserError) as error:
-        raise InputError(
-            f"{path}: cannot be read as an audit sheet ({' '.join(str(error).split())})"
-        ) from error
 
 
 def _load_key(key: Path) -> pd.DataFrame:

@@ -28,10 +28,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
-import yaml
-
-from ccta_lib.errors import InputError
+from ccta_lib.errors import InputError, form
 from ccta_lib.schema import COHORT_COLUMNS, DATA_KINDS, VESSELS, Vessel
+from ccta_lib.yaml_files import read_yaml
 
 Kind = Literal["identifier", "name", "time", "date", "number", "text", "value"]
 LeadingZeros = Literal["ignore", "keep"]
@@ -203,12 +202,9 @@ def load_columns(path: str | os.PathLike[str] | None) -> ColumnsMap:
         return ColumnsMap()
     source = Path(path)
     try:
-        raw = yaml.safe_load(source.read_text(encoding="utf-8"))
+        raw = read_yaml(source)
     except FileNotFoundError as error:
         raise InputError(f"{source}: no such file; give a YAML map of columns") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{source}: cannot be read as YAML in UTF-8 ({reason})") from error
     faults: list[str] = []
     raw = _mapping(raw or {}, str(source), faults)
     _known(raw, [*INPUTS, "ecgs", "patient_ids", "data_kind"], str(source), "part", faults)
@@ -252,6 +248,7 @@ def find_columns(headers: Sequence[str], *, name: str, given: TableMap, source: 
         If a mapped header or a required column is missing, or a header occurs twice; with the nearest names.
     """
     clean = [str(h).strip() for h in headers]
+    told = _headers(clean)
     folded = [h.casefold() for h in clean]
     faults: list[str] = []
     found: dict[str, int] = {}
@@ -265,14 +262,14 @@ def find_columns(headers: Sequence[str], *, name: str, given: TableMap, source: 
             found[column] = places[0]
         elif header is not None:
             faults.append(f"{source}: there is no header {header!r}, which the map gives for {column}; "
-                          + nearest(header, clean))  # fmt: skip
+                          + nearest(header, told))  # fmt: skip
         elif rule.required:
             faults.append(f"{source}: there is no column {column} ({rule.meaning}); "
-                          f"{nearest(column, clean)}; name it in --columns under {name}: columns")  # fmt: skip
+                          f"{nearest(column, told)}; name it in --columns under {name}: columns")  # fmt: skip
     texts = ["report", *(report_column(v) for v in VESSELS)]
     if name == "reports" and not faults and not any(c in found for c in texts):
         faults.append(f"{source}: there is neither a column report nor one per vessel ({', '.join(texts[1:])}); "
-                      f"{nearest('report', clean)}; name one in --columns under reports: columns")  # fmt: skip
+                      f"{nearest('report', told)}; name one in --columns under reports: columns")  # fmt: skip
     if faults:
         raise InputError(*faults)
     return found
@@ -285,14 +282,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"nearest: {', '.join(near)}" if near else f"there are: {', '.join(names) or 'none'}"
 
 
-def form(text: object) -> str:
-    """Show what a cell looks like without what it says: digits become 9, letters a.
-
-    >>> form("ZS-0042 Wang"), form("张伟")
-    ('aa-9999 aaaa', 'aa')
-    """
-    shape = re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", str(text)))
-    return shape if len(shape) <= 40 else f"{shape[:37]}..."
+def _headers(clean: Sequence[str]) -> list[str]:
+    """Return headers as they may be told: by their form alone where the first row is somebody's, not the headers."""
+    return [form(h) for h in clean] if any(re.search(r"\d{3}", h) for h in clean) else list(clean)
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -353,7 +345,7 @@ def _ecg_map(value: Any, where: str, faults: list[str]) -> EcgMap:
     if pattern is not None:
         try:
             groups = re.compile(str(pattern)).groupindex
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             faults.append(f"{where}: pattern is no regular expression ({error})")
         else:
             if "patient_id" not in groups:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from ccta_lib.cohort.exports.cells import EXCEL_EPOCH, is_empty
 from ccta_lib.cohort.exports.columns import TableMap, find_columns, nearest
+from ccta_lib.cohort.exports.workbook import check_archive, readable_workbook
 from ccta_lib.errors import InputError, MissingExtraError
 
 PIECE_ROWS = 20_000
@@ -116,7 +117,7 @@ class Table:
     def _csv_rows(self) -> Iterator[tuple[int, Sequence[Any]]]:
         csv.field_size_limit(_LONGEST_CELL)
         with open(self.path, encoding=self.given.encoding, newline="") as stream:
-            row = 0
+            row = width = length = 0
             try:
                 first = stream.readline()
                 stream.seek(0)
@@ -125,7 +126,15 @@ class Table:
                 for row, record in enumerate(csv.reader(stream, delimiter=delimiter, strict=True), start=1):
                     if row % 1000 == 0:
                         self.read = cast(Any, stream.buffer).tell()
+                    if any("\0" in cell for cell in record):
+                        raise InputError(f"{self.path}: row {row} holds a NUL, so it is no text in "
+                                         f"{_name(self.given.encoding)}; export it again")  # fmt: skip
+                    width = width or len(record)
+                    length = len(record)
                     yield row, record
+                if 0 < length < width and not _ends_with_a_line(self.path):
+                    raise InputError(f"{self.path}: row {row}, the last, has {length} cells of {width} and no end: the "
+                                     "file is cut short; export it again")  # fmt: skip
             except UnicodeDecodeError as error:
                 raise InputError(f"{self.path}: after row {row} a byte is not {_name(self.given.encoding)}; say under "
                                  f"{self.name}: encoding: in --columns what it is (Chinese exports: gb18030), or save "
@@ -140,12 +149,12 @@ class Table:
         except ImportError as error:
             raise MissingExtraError(f"{self.path}: reading workbooks needs openpyxl; install ccta-lib[exports], "
                                     "or save the file as CSV UTF-8") from error  # fmt: skip
-        try:
+        with readable_workbook(self.path):
+            check_archive(self.path)
             book = openpyxl.load_workbook(self.path, read_only=True, data_only=True)
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-            raise InputError(
-                f"{self.path}: cannot be opened as a workbook ({error}); save it again as .xlsx"
-            ) from error
+            yield from self._sheet_rows(book)
+
+    def _sheet_rows(self, book: Any) -> Iterator[tuple[int, Sequence[Any]]]:
         try:
             wanted = self.given.sheet
             if wanted is not None and wanted not in book.sheetnames:
@@ -169,6 +178,12 @@ class Table:
                 yield self.read, record
         finally:
             book.close()
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    with open(path, "rb") as stream:
+        stream.seek(max(path.stat().st_size - 2, 0))
+        return any(end in stream.read() for end in (b"\n", b"\r"))
 
 
 def _name(encoding: str) -> str:

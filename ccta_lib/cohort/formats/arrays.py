@@ -7,6 +7,7 @@ Read by `numpy` without pickles. An archive (.npz) may hold, besides `signal` (1
 
 from __future__ import annotations
 
+import io
 import math
 import tokenize
 import zipfile
@@ -17,7 +18,7 @@ import numpy as np
 
 from ccta_lib.cohort.formats.base import MOST_VALUES, agreed_rate, check_size
 from ccta_lib.cohort.formats.fields import clean, date_of, moment, sex_of, years
-from ccta_lib.cohort.recording import Ecg, arrange
+from ccta_lib.cohort.recording import Ecg, arrange, refuse_impossible
 from ccta_lib.errors import WaveformError
 from ccta_lib.schema import LEADS
 
@@ -56,6 +57,7 @@ def _signal(path: Path, array: np.ndarray, row: int | None) -> np.ndarray:
         raise WaveformError(f"{path}: array of shape {array.shape}, expected (12, samples){remedy}")
     check_size(path, *array.shape)
     if np.issubdtype(array.dtype, np.floating):
+        refuse_impossible(array, source=str(path))
         return np.array(array, dtype=np.float32)
     if np.issubdtype(array.dtype, np.integer):
         return (array / 1000.0).astype(np.float32)
@@ -77,8 +79,7 @@ def read_npz(path: Path, stated: float | None, row: int | None) -> Ecg:
     """Read an archive; see the module's text for what it may hold."""
     try:
         _bound(path)
-        with np.load(path, allow_pickle=False) as archive:
-            content = {name: archive[name] for name in _NAMES if name in archive.files}
+        content = _members(path)
         found = float(content["sampling_hz"]) if "sampling_hz" in content else None
     except _BROKEN as error:
         raise WaveformError(f"{path}: not a readable .npz file ({error})") from error
@@ -95,6 +96,13 @@ def read_npz(path: Path, stated: float | None, row: int | None) -> Ecg:
         raise WaveformError(f"{path}: signal of type {array.dtype}; expected numbers")
     signal = arrange(array, names, [unit] * len(names), source=str(path))
     return Ecg(signal=signal, sampling_hz=rate, **_said(path, content))
+
+
+def _members(path: Path) -> dict[str, np.ndarray]:
+    """Read the members as wholes: numpy stops behind the last value, before the checksum has been looked at."""
+    with zipfile.ZipFile(path) as archive:
+        there = [name for name in _NAMES if f"{name}.npy" in archive.namelist()]
+        return {n: np.load(io.BytesIO(archive.read(f"{n}.npy")), allow_pickle=False) for n in there}
 
 
 def _bound(path: Path) -> None:

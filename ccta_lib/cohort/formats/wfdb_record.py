@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import wfdb
 
 from ccta_lib.cohort.formats.base import agreed_rate, check_size, refuse_row
@@ -19,6 +20,7 @@ from ccta_lib.cohort.recording import Ecg, arrange
 from ccta_lib.errors import WaveformError
 
 _RECORD_NAME = re.compile(r"[\w.-]+(/\d+)?")
+_FILE_NAME = re.compile(r"[^/\\:\0]+")
 _COMMENT = re.compile(r"<?(age|sex)>?\s*:\s*([^<\s]+)", re.IGNORECASE)
 _LINE = re.compile(
     r"#\s*(patient id|patient name|birth date|recording id|statement)\s*:\s*(.+)", re.IGNORECASE
@@ -66,18 +68,49 @@ def _files(path: Path, header: Any, *, depth: int) -> list[Path]:
         if depth:
             raise WaveformError(f"{path}: a segment that has segments itself; expected one level")
         segments = sorted({f"{name}.hea" for name in header.seg_name if name != "~"})
-        parts = [path.parent / name for name in segments]
+        parts = [_beside(path, name) for name in segments]
         _require(path, parts)
         return [path, *(f for part in parts for f in _files(part, _header(part), depth=1))]
-    parts = [path.parent / name for name in dict.fromkeys(header.file_name or [])]
+    if header.sig_len is not None:
+        check_size(path, max(header.n_sig or 0, 1), header.sig_len)
+    parts = [_beside(path, name) for name in dict.fromkeys(header.file_name or [])]
     _require(path, parts)
     return [path, *parts]
+
+
+def _beside(path: Path, name: str) -> Path:
+    """Return a file that the header names; a header from elsewhere may not lead to other folders, or to a server."""
+    if not _FILE_NAME.fullmatch(name) or name in {".", ".."}:
+        raise WaveformError(
+            f"{path}: names {name[:80]!r}; expected the name of a file that lies beside the header"
+        )
+    return path.parent / name
 
 
 def _require(path: Path, parts: list[Path]) -> None:
     missing = [part.name for part in parts if not part.is_file()]
     if missing:
         raise WaveformError(f"{path}: names {', '.join(missing)}, which is not beside it")
+
+
+def _record(path: Path, header: Any) -> Any:
+    """Read the samples, and compare them with the checksums that the header states."""
+    name = str(path.with_suffix("").absolute())
+    if isinstance(header, wfdb.MultiRecord) or any(n != 1 for n in header.samps_per_frame or ()):
+        return wfdb.rdrecord(name)
+    record = wfdb.rdrecord(name, physical=False)
+    if record.d_signal is None:
+        return record
+    stated = record.checksum or [None] * record.n_sig
+    sums = record.d_signal.sum(axis=0, dtype=np.int64) % 2**16
+    # 0 is what programs write that compute none.
+    wrong = [lead for lead, said, found in zip(record.sig_name, stated, sums, strict=True)
+             if said and said % 2**16 != found]  # fmt: skip
+    if wrong:
+        raise WaveformError(f"{path}: the checksum of {', '.join(map(str, wrong))} does not fit the samples; the "
+                            "record was damaged or edited, export it again")  # fmt: skip
+    record.p_signal = record.dac()
+    return record
 
 
 def read(path: Path, stated: float | None, row: int | None) -> Ecg:
@@ -88,7 +121,7 @@ def read(path: Path, stated: float | None, row: int | None) -> Ecg:
     if header.sig_len is not None:
         check_size(path, max(header.n_sig or 0, 1), header.sig_len)
     try:
-        record = wfdb.rdrecord(str(path.with_suffix("").absolute()))
+        record = _record(path, header)
     except _STUMBLES as error:
         raise WaveformError(f"{path}: the signals cannot be read ({error})") from error
     # wfdb fills in 250 Hz where the header has no rate; a guess is not a rate.
