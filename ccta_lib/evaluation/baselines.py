@@ -209,7 +209,8 @@ def over_seeds(rows: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
         row |= {"method": f"t interval over {estimates.size} seeds", "note": "not estimable in any seed"}
         if estimates.size:
             m = mean_over_seeds(estimates, level=level)
-            row |= {"estimate": m.estimate, "low": m.low, "high": m.high, "sd": m.sd, "note": m.note}
+            limits = [m.low, m.high] if key[-1] != AUC else np.clip([m.low, m.high], 0.0, 1.0)
+            row |= {"estimate": m.estimate, "low": limits[0], "high": limits[1], "sd": m.sd, "note": m.note}
             if estimates.size < len(part):
                 row["note"] = f"estimable in {estimates.size} of {len(part)} seeds"
         out.append(row)
