@@ -74,6 +74,26 @@ def ingredient_sentences(differences: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["ingredient", "sentence"])
 
 
+def comparisons(differences: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
+    """Put the macro-AUC differences and their costs side by side, with what the intervals allow.
+
+    Parameters
+    ----------
+    differences, costs : as `ablation_differences` and `cost_ratios` return them
+
+    Returns
+    -------
+    DataFrame
+        The macro rows of `differences`, with verdict, ratio, low_ratio, high_ratio (of processor time) and passes.
+    """
+    named = costs.rename(columns={"low": "low_ratio", "high": "high_ratio"})
+    return _macro(differences).merge(
+        named[["arm", "against", "ratio", "low_ratio", "high_ratio", "passes"]],
+        on=["arm", "against"],
+        how="left",
+    )
+
+
 def finding(differences: pd.DataFrame) -> str:
     """Say in one sentence what the study showed, what it did not, and how small a difference it could have shown."""
     macro = _macro(differences)
@@ -92,6 +112,9 @@ def finding(differences: pd.DataFrame) -> str:
             f"{count(len(suggested))} more {'has an interval' if len(suggested) == 1 else 'have intervals'} without zero that the correction "
             f"takes back ({_listed(suggested)})"
         )
+    undefined = int((macro["verdict"] == UNDEFINED).sum())
+    if undefined:
+        parts.append(f"{count(undefined)} cannot be estimated")
     if len(rest):
         parts.append(
             f"for the other {len(rest)} no difference was shown, which is not the same as none: {_could(rest)}"
@@ -104,6 +127,26 @@ def _could(rows: pd.DataFrame) -> str:
     return (
         f"{count(int(rows['n_seeds'].max()))} seeds find a true difference of {found.median():.3f} in 80 of 100 such studies (median comparison; "
         f"{found.min():.3f} to {found.max():.3f}), before correction"
+    )
+
+
+def spread_sentence(table: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Say how much accuracy itself differs between seeds, and how much the paired differences do.
+
+    Parameters
+    ----------
+    table : arm, seed, vessel (with "macro"), auc
+    differences : as `ablation_differences` returns them
+    """
+    mine = table[table["arm"] == REFERENCE]
+    macro, left = (mine[mine["vessel"] == v].set_index("seed")["auc"] for v in (MACRO, "LM"))
+    paired = _macro(differences)
+    near = paired["against"] == REFERENCE
+    same, other = paired.loc[near, "sd"].median(), paired.loc[~near, "sd"].median()
+    return (
+        f"The reference's macro-AUC lies between {macro.min():.3f} and {macro.max():.3f} from seed to seed, that of LM between {left.min():.3f} "
+        f"(seed {left.idxmin()}) and {left.max():.3f}. A difference from the reference, paired, has a standard deviation over seeds of {same:.4f} "
+        f"(median comparison) in place of the reference's own {macro.std():.4f}; where what is compared starts from other weights it has {other:.4f}."
     )
 
 
@@ -160,14 +203,17 @@ def calibration_sentences(differences: pd.DataFrame) -> pd.DataFrame:
 def cost_sentence(ratios: pd.DataFrame) -> str:
     """Say what PCGrad's variants cost, from `cost_ratios` of pairs against "no PCGrad"."""
     texts = []
-    for arm, name in (("exact PCGrad", "exact PCGrad"), (REFERENCE, "PCGrad at the feature vector")):
+    for arm, name in (
+        ("exact PCGrad", "with exact PCGrad"),
+        (REFERENCE, "with conflicts taken at the feature vector"),
+    ):
         row = ratios[(ratios["arm"] == arm) & (ratios["against"] == "no PCGrad")]
         if len(row) != 1:
             raise InputError(f"cost: no ratio of {arm!r} to 'no PCGrad'; give that pair to cost_ratios")
         ratio, low, high = row[["ratio", "low", "high"]].iloc[0]
         limits = "" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]"
-        texts.append(f"{name} {ratio:.2f} times{limits}")
-    return f"In optimiser steps the processor works {' and '.join(texts)} as long as without projection, network and batch being equal."
+        texts.append(f"{ratio:.2f} times{limits} {name}")
+    return f"The optimiser steps of a training cost the processor {' and '.join(texts)} what they cost without projection."
 
 
 def count(n: int) -> str:

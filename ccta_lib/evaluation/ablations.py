@@ -102,6 +102,28 @@ def ablation_differences(table: pd.DataFrame, *, level: float = 0.95) -> pd.Data
     return _with_holm(out, out["vessel"] == MACRO)
 
 
+def seed_differences(table: pd.DataFrame, *, vessel: str = MACRO) -> pd.DataFrame:
+    """Return the difference of every contrast in every seed: what `ablation_differences` averages.
+
+    Parameters
+    ----------
+    table : arm, seed, vessel, auc
+    vessel : which one, or "macro"
+
+    Returns
+    -------
+    DataFrame
+        label, arm, against, seed, estimate
+    """
+    auc = table[table["vessel"] == vessel].set_index(["arm", "seed"])["auc"].sort_index()
+    rows = [
+        (c.label, c.arm, c.against, seed, value)
+        for c in CONTRASTS
+        for seed, value in (auc[c.arm] - auc[c.against]).items()
+    ]
+    return pd.DataFrame(rows, columns=["label", "arm", "against", "seed", "estimate"])
+
+
 def calibration_differences(table: pd.DataFrame, *, vessel: str = "LM", level: float = 0.95) -> pd.DataFrame:
     """Compare a vessel's calibration under the settings of the uncertainty weights with the published one's.
 

@@ -15,37 +15,38 @@ from ccta_lib.schema import Vessel
 _GAP = 1.1
 
 
-def ablation_forest(rows: pd.DataFrame, costs: pd.DataFrame) -> Figure:
+def ablation_forest(rows: pd.DataFrame, seeds: pd.DataFrame | None = None) -> Figure:
     """Draw the paired differences of macro-AUC, ingredient by ingredient, and what each arm costs.
 
     Parameters
     ----------
-    rows : ingredient, label, arm, against, estimate, low, high, verdict, in order; one row per comparison
-    costs : arm, against, ratio, low, high of the same comparisons
+    rows : ingredient, label, estimate, low, high, verdict, ratio, low_ratio, high_ratio; one row per comparison
+    seeds : label, estimate of single seeds, drawn as small marks
     """
     figure, axes = plt.subplots(
         1, 2, figsize=(WIDTH, 0.2 * len(rows) + 0.18 * rows["ingredient"].nunique() + 1.0), sharey=True,
         width_ratios=[2.2, 1],
     )  # fmt: skip
-    differences(rows, ax=axes[0])
-    priced = rows[["ingredient", "label", "arm", "against"]].merge(costs, on=["arm", "against"], how="left")
-    cost_ratios(priced, ax=axes[1])
+    differences(rows, seeds, ax=axes[0])
+    cost_ratios(rows, ax=axes[1])
     marks = [
         Line2D([], [], color="black", marker="s", markersize=4, label="shown after correction"),
         Line2D([], [], color=SERIES[1], marker="s", markersize=4, markerfacecolor="white",
                label="interval without zero, not after correction"),
         Line2D([], [], color=NEUTRAL, marker="s", markersize=4, markerfacecolor="white", label="no difference shown"),
+        Line2D([], [], color=SERIES[5], marker="|", linestyle="", markersize=5, label="one seed"),
     ]  # fmt: skip
-    legend_below(figure, marks, ncols=3)
+    legend_below(figure, marks, ncols=4)
     return figure
 
 
-def differences(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def differences(rows: pd.DataFrame, seeds: pd.DataFrame | None = None, *, ax: Axes | None = None) -> Axes:
     """Draw differences with their intervals, grouped by ingredient.
 
     Parameters
     ----------
     rows : ingredient, label, estimate, low, high, verdict ("shown", "suggested", or something else)
+    seeds : label, estimate of single seeds
     ax : axes to draw in
     """
     ax = ax or plt.subplots(figsize=(5.0, 4.5))[1]
@@ -58,6 +59,10 @@ def differences(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             ax.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.2)
         if np.isfinite(row["estimate"]):
             ax.plot(row["estimate"], place, marker="s", color=colour, markersize=4.5, markerfacecolor=face)
+    if seeds is not None:
+        place_of = dict(zip(rows["label"], y, strict=True))
+        ax.plot(seeds["estimate"], seeds["label"].map(place_of) + 0.3, linestyle="", marker="|", markersize=4,
+                markeredgewidth=0.7, color=SERIES[5])  # fmt: skip
     _labels(ax, rows, y, named=True)
     ax.set_xlabel("Macro-AUC: arm minus what it is compared with", fontsize=8)
     ax.set_title("Paired difference", loc="left", fontsize=9)
@@ -69,7 +74,7 @@ def cost_ratios(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    rows : ingredient, label, ratio, low, high
+    rows : ingredient, label, ratio, low_ratio, high_ratio
     ax : axes to draw in
     """
     ax = ax or plt.subplots(figsize=(2.6, 4.5))[1]
@@ -77,8 +82,8 @@ def cost_ratios(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.axvline(1, color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=0)
     known = rows["ratio"].notna().to_numpy()
     ax.plot(rows["ratio"][known], y[known], linestyle="", marker="D", markersize=3.5, color="black")
-    spread = (rows["low"].notna() & rows["ratio"].notna()).to_numpy()
-    ax.hlines(y[spread], rows["low"][spread], rows["high"][spread], color="black", linewidth=0.9)
+    spread = (rows["low_ratio"].notna() & rows["ratio"].notna()).to_numpy()
+    ax.hlines(y[spread], rows["low_ratio"][spread], rows["high_ratio"][spread], color="black", linewidth=0.9)
     ax.set_xscale("log")
     # The intervals of a busy machine may be wide: the axis holds the ratios, and as much of them as that leaves.
     least, most = float(rows["ratio"].min()), float(rows["ratio"].max())

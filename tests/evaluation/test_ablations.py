@@ -8,10 +8,12 @@ from scipy import stats
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.ablation_reading import (
     calibration_sentences,
+    comparisons,
     cost_sentence,
     finding,
     inertness_sentence,
     ingredient_sentences,
+    spread_sentence,
     verdicts,
 )
 from ccta_lib.evaluation.ablations import (
@@ -25,6 +27,7 @@ from ccta_lib.evaluation.ablations import (
     calibration_differences,
     calibration_means,
     cost_ratios,
+    seed_differences,
     weight_ends,
     weight_spread,
 )
@@ -108,6 +111,27 @@ def test_verdicts_by_interval_and_correction():
     assert verdicts(rows).tolist() == expected
 
 
+def test_single_seeds_average_to_the_difference():
+    table = aucs()
+    single, whole = seed_differences(table), ablation_differences(table)
+    assert len(single) == 5 * len(CONTRASTS)
+    means = single.groupby("label", sort=False)["estimate"].mean()
+    assert means.tolist() == pytest.approx(whole[whole["vessel"] == MACRO]["estimate"].tolist())
+    one = table[(table["vessel"] == MACRO) & (table["seed"] == 2)].set_index("arm")["auc"]
+    mine = single[(single["label"] == "no blank") & (single["seed"] == 2)]
+    assert mine["estimate"].item() == pytest.approx(one["no blank"] - one[REFERENCE])
+
+
+def test_spread_over_seeds_is_said():
+    table = aucs()
+    text = spread_sentence(table, ablation_differences(table))
+    macro = table[(table["arm"] == REFERENCE) & (table["vessel"] == MACRO)]["auc"]
+    assert f"lies between {macro.min():.3f} and {macro.max():.3f} from seed to seed" in text
+    assert f"reference's own {np.std(macro, ddof=1):.4f}" in text
+    lm = table[(table["arm"] == REFERENCE) & (table["vessel"] == "LM")]
+    assert f"(seed {lm['seed'].iloc[lm['auc'].argmin()]})" in text
+
+
 def sentences(table):
     return ingredient_sentences(ablation_differences(table)).set_index("ingredient")["sentence"]
 
@@ -167,6 +191,17 @@ def test_wording_with_one_seed():
         sentences(aucs(seeds=1))["PCGrad"]
         == "Not estimable: no PCGrad, exact PCGrad (one seed: no interval)."
     )
+
+
+def test_comparisons_carry_their_cost():
+    differences = ablation_differences(aucs())
+    cost = pd.DataFrame([(a, s, 2.0 if a == "exact PCGrad" else 1.0, 10) for a in ARMS for s in range(5)],
+                        columns=["arm", "seed", "step_cpu_seconds", "ecg_passes"])  # fmt: skip
+    table = comparisons(differences, cost_ratios(cost))
+    assert len(table) == len(CONTRASTS)
+    assert row(table, "exact PCGrad")["ratio"] == pytest.approx(2.0)
+    assert (table["ratio"].drop(table.index[table["arm"] == "exact PCGrad"]) == 1).all()
+    assert table["verdict"].tolist() == verdicts(differences[differences["vessel"] == MACRO]).tolist()
 
 
 def weights(published=0.001, fast=0.4):
@@ -258,7 +293,9 @@ def test_cost_is_a_geometric_mean_of_pairs():
     assert found["ratio"][REFERENCE] == pytest.approx(1.1)
     assert np.isnan(found["low"][REFERENCE])  # the same in every seed
     text = cost_sentence(found.reset_index())
-    assert "exact PCGrad 2.92 times [" in text
-    assert "PCGrad at the feature vector 1.10 times as long" in text
+    assert "2.92 times [" in text
+    assert (
+        "] with exact PCGrad and 1.10 times with conflicts taken at the feature vector what they cost" in text
+    )
     with pytest.raises(InputError, match="give that pair"):
         cost_sentence(found.reset_index().iloc[:1])

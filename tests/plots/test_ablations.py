@@ -34,9 +34,20 @@ def test_differences_lie_where_they_are(rows):
     plt.close(ax.figure)
 
 
+def test_single_seeds_lie_by_their_comparison(rows):
+    seeds = pd.DataFrame({"label": ["two", "two"], "estimate": [-0.05, -0.01]})
+    ax = differences(rows, seeds)
+    (ticks,) = [line for line in ax.lines if line.get_marker() == "|"]
+    assert list(ticks.get_xdata()) == [-0.05, -0.01]
+    assert set(ticks.get_ydata()) == {ax.get_yticks()[1] + 0.3}
+    plt.close(ax.figure)
+
+
 def test_cost_axis_holds_every_ratio(rows):
     priced = rows.assign(
-        ratio=[0.5, 3.0, 1.0, np.nan], low=[0.01, 2.9, np.nan, np.nan], high=[90.0, 3.1, np.nan, np.nan]
+        ratio=[0.5, 3.0, 1.0, np.nan],
+        low_ratio=[0.01, 2.9, np.nan, np.nan],
+        high_ratio=[90.0, 3.1, np.nan, np.nan],
     )
     ax = cost_ratios(priced)
     low, high = ax.get_xlim()
@@ -46,10 +57,9 @@ def test_cost_axis_holds_every_ratio(rows):
 
 
 def test_forest_has_both_panels_and_a_legend(rows):
-    costs = rows[["arm", "against"]].assign(ratio=1.0, low=np.nan, high=np.nan)
-    figure = ablation_forest(rows, costs)
+    figure = ablation_forest(rows.assign(ratio=1.0, low_ratio=np.nan, high_ratio=np.nan))
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["Paired difference", "Cost of a step"]
-    assert len(figure.legends[0].get_texts()) == 3
+    assert len(figure.legends[0].get_texts()) == 4
     plt.close(figure)
 
 
