@@ -16,7 +16,7 @@ from ccta_lib.cohort import formats, quality, recording
 from ccta_lib.cohort.ecg import TooShortError, read_ecg, source_files, source_sha256, split_row, standardise
 from ccta_lib.cohort.quality import DEFAULT_LIMITS, Limits, Reason, assess
 from ccta_lib.cohort.store import StoreWriter, WaveformStore
-from ccta_lib.errors import InputError, WaveformError
+from ccta_lib.errors import InputError, WaveformError, without_quotes
 from ccta_lib.files import sha256_file, sha256_json
 
 Progress = Callable[..., None]
@@ -153,7 +153,7 @@ def _add(writer: StoreWriter, row: int, sources: list[_Source], root: Path, dige
     source = sources[row]
     note: dict[str, Any] = {"source": source.waveform, "source_sha256": digest[0]}
     if digest[1]:
-        writer.exclude(row, Reason.UNREADABLE, flags=digest[1], **note)
+        writer.exclude(row, Reason.UNREADABLE, flags=without_quotes(digest[1]), **note)
         return
     try:
         ecg = read_ecg(root / source.waveform, sampling_hz=source.sampling_hz)
@@ -161,7 +161,7 @@ def _add(writer: StoreWriter, row: int, sources: list[_Source], root: Path, dige
         signal = standardise(ecg)
     except WaveformError as error:
         reason = Reason.SHORT if isinstance(error, TooShortError) else Reason.UNREADABLE
-        writer.exclude(row, reason, flags=str(error), **note)
+        writer.exclude(row, reason, flags=without_quotes(str(error)), **note)
         return
     verdict = assess(signal, limits=limits)
     if verdict.reason:
@@ -185,6 +185,10 @@ def _add(writer: StoreWriter, row: int, sources: list[_Source], root: Path, dige
 
 
 def _nothing_left(writer: StoreWriter, table_path: str | os.PathLike[str]) -> list[str]:
-    excluded = writer.excluded
+    excluded = writer.excluded  # all of them, in the table's order
     faults = [f"{table_path}: none of {len(excluded)} recordings can be used"]
-    return faults + [f"ECG {ecg_id}: {reason} ({note})" for ecg_id, reason, note in excluded]
+    # The row, but neither identifier nor file: they may name somebody.
+    return faults + [
+        f"row {row}: {reason} ({note.partition(': ')[2] or note})"
+        for row, (_, reason, note) in enumerate(excluded, start=1)
+    ]

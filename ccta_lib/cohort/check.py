@@ -45,11 +45,15 @@ def describe(path: str | os.PathLike[str]) -> pd.DataFrame:
     predicted = is_prediction_table(path)
     table = read_predictions(path) if predicted else read_cohort(path)
     if predicted and "fold" in table:
-        folds = table.loc[table["cohort"] == "internal"].groupby("patient_id")["fold"].nunique()
+        internal = table.loc[table["cohort"] == "internal"]
+        folds = internal.groupby("patient_id")["fold"].nunique()
+        once = internal["patient_id"].drop_duplicates()
+        row = dict(zip(once, once.index + 1, strict=True))
         torn = folds.index[folds > 1]
         if len(torn):
-            raise TableError(*(f"{path}: column fold: patient {p} lies in {folds[p]} folds; all predictions of a "
-                               "patient must come from the one model that never saw them" for p in torn))  # fmt: skip
+            raise TableError(*(f"{path}: column fold: the patient of row {row[p]} lies in {folds[p]} folds; all "
+                               "predictions of a patient must come from the one model that never saw them"
+                               for p in torn))  # fmt: skip
     rows = []
     for cohort in COHORTS:
         part = table[table["cohort"] == cohort]

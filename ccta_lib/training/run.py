@@ -75,8 +75,8 @@ def kept_rows(cohort: pd.DataFrame, store: WaveformStore) -> pd.DataFrame:
     unknown = ids[~ids.isin(kept.index)]
     if len(unknown):
         raise TableError(
-            f"{store.path}: knows nothing of ECG {unknown.iloc[0]!r} and {len(unknown) - 1} others of the table; "
-            "build the store from this table"
+            f"{store.path}: knows nothing of {len(unknown)} ECGs of the table, the first in row "
+            f"{unknown.index[0] + 1}; build the store from this table"
         )
     return cohort[ids.map(kept).to_numpy(dtype=bool)].reset_index(drop=True)
 
@@ -301,8 +301,9 @@ def _assign(
     if internal is not None:
         both = sorted(set(cohort.loc[internal, "patient_id"]) & set(cohort.loc[~internal, "patient_id"]))
         if both:
+            first = int(np.flatnonzero(cohort["patient_id"].isin(both))[0])
             raise TableError(
-                f"patient {both[0]} and {len(both) - 1} others are internal and also in another cohort; "
+                f"{len(both)} patients are internal and also in another cohort, the first of them in row {first + 1}; "
                 "predictions on the other cohort would be of patients trained on, remove one of the two"
             )
         cohort = cohort[internal]

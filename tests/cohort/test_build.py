@@ -155,7 +155,7 @@ def test_a_table_without_one_usable_recording_is_an_error(tmp_path: Path) -> Non
     (tmp_path / "c.csv").write_text("ecg_id,patient_id,waveform\na,p,gone/a\nb,p,gone/b\n")
     with pytest.raises(InputError, match="none of 2 recordings can be used") as error:
         build_store(tmp_path / "c.csv", read_cohort(tmp_path / "c.csv"), tmp_path / "s")
-    assert error.value.faults[1].startswith("ECG a: unreadable recording (")
+    assert error.value.faults[1].startswith("row 1: unreadable recording (")
     with pytest.raises(InputError, match="unfinished"):
         WaveformStore.open(tmp_path / "s")
 

@@ -66,9 +66,9 @@ def require_files(files: dict[int, Path], *, source: Path, advice: str) -> None:
     """
     missing = {line: file for line, file in files.items() if not file.is_file()}
     if missing:
-        line, file = next(iter(missing.items()))
+        # Which line, but not which file: names of files name patients.
         raise InputError(f"{source}: {len(missing)} of {len(files)} recordings are not there, the first in line "
-                         f"{line}: {file}; {advice}")  # fmt: skip
+                         f"{min(missing)}; {advice}")  # fmt: skip
 
 
 def finish(table: pd.DataFrame, out: str | os.PathLike[str], *, layout: str, sources: list[Path],

@@ -27,7 +27,7 @@ from ccta_lib.cohort.exports.readers import SecondReader
 from ccta_lib.cohort.exports.recordings import list_recordings, read_recordings
 from ccta_lib.cohort.exports.tables import Table
 from ccta_lib.cohort.quality import DEFAULT_LIMITS, Limits
-from ccta_lib.errors import InputError, ParameterError
+from ccta_lib.errors import InputError, ParameterError, without_quotes
 from ccta_lib.files import sha256_file, sha256_json
 from ccta_lib.in_use import holds, is_empty
 from ccta_lib.progress import Progress
@@ -185,9 +185,10 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
         counts = linked["reason"].value_counts()
         # Why, but not which: names of files name patients, and what is said here ends up in logs.
         notes = linked.loc[linked["reason"] == str(recordings_module.Reason.UNREADABLE), "note"].iloc[:1]
+        said = [without_quotes(note.partition(": ")[2] or note) for note in notes]
         raise InputError(f"{ecgs}: none of {len(linked)} recordings enters the cohort",
                          *(f"{n} of them: {why}" for why, n in counts.items()),
-                         *(f"the first of them: {note.partition(': ')[2] or note}" for note in notes))  # fmt: skip
+                         *(f"the first of them: {note}" for note in said))  # fmt: skip
 
     used = tables["reports"].loc[
         tables["reports"]["exam"].isin(kept["exam"]) & (tables["reports"]["exam"] != 0)

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from ccta_lib.cohort.exports import cells
-from ccta_lib.cohort.exports.columns import INPUTS, VALUES, TableMap, form
+from ccta_lib.cohort.exports.columns import INPUTS, VALUES, TableMap
 from ccta_lib.cohort.exports.identity import Pseudonyms
 from ccta_lib.cohort.exports.tables import Piece
 from ccta_lib.cohort.text import read_procedure, read_statement
+from ccta_lib.errors import form
 from ccta_lib.schema import Grade
 
 UNKNOWN = -1  # of a grade's rank and of a flag, where 0 and 1 are no and yes

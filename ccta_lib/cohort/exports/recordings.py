@@ -16,7 +16,7 @@ from ccta_lib import cohort
 from ccta_lib.cohort.ecg import TooShortError, read_ecg, source_files, source_sha256, split_row, standardise
 from ccta_lib.cohort.exports import cells
 from ccta_lib.cohort.exports.cells import Moment
-from ccta_lib.cohort.exports.columns import ColumnsMap, EcgMap, form
+from ccta_lib.cohort.exports.columns import ColumnsMap, EcgMap
 from ccta_lib.cohort.exports.identity import Pseudonyms, label, tidy
 from ccta_lib.cohort.exports.reading import UNKNOWN, person
 from ccta_lib.cohort.exports.streaming import in_order
@@ -24,7 +24,7 @@ from ccta_lib.cohort.exports.tables import Table
 from ccta_lib.cohort.quality import Limits, Reason, assess
 from ccta_lib.cohort.store import UNITS_PER_MILLIVOLT, StoreWriter, WaveformStore
 from ccta_lib.cohort.text import read_statement
-from ccta_lib.errors import InputError, WaveformError
+from ccta_lib.errors import InputError, WaveformError, form
 from ccta_lib.files import atomic_path, sha256_file, sha256_json
 
 BATCH = 32
@@ -138,7 +138,8 @@ def _manifest(path: Path, found: set[str], mapping: ColumnsMap,
             hz = None if cells.is_empty(rate) else cells.number(rate)
             if not cells.is_empty(rate) and not (hz and hz > 0):
                 faults.append(
-                    f"{path}: row {row}, column sampling_hz: found {rate!r}; expected samples a second"
+                    f"{path}: row {row}, column sampling_hz: form {form(rate)!r} (9 a digit, a a letter); "
+                    "expected samples a second"
                 )
             entries[name] = (patient or "", time, hz)
     if faults:
