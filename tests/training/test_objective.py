@@ -206,3 +206,43 @@ def test_comparison_of_equal_combinations():
     assert (same.update_cosine, same.update_ratio) == (pytest.approx(1), pytest.approx(3))
     nothing = compare(torch.zeros(2, 2), torch.zeros(2, 2), factors, factors)
     assert np.isnan([*nothing.exact, nothing.update_cosine, nothing.update_ratio]).all()
+
+
+def test_shapes_that_differ_are_named():
+    with pytest.raises(ParameterError) as caught:
+        vessel_losses(torch.zeros(3, 4), torch.zeros(3, 2))
+    assert str(caught.value) == "vessel_losses: logits (3, 4) and targets (3, 2) differ in shape"
+    with pytest.raises(ParameterError) as caught:
+        uncertainty_weighted(torch.zeros(4), torch.zeros(3))
+    assert str(caught.value) == "uncertainty_weighted: losses (4,) and log_sigma (3,) differ"
+    with pytest.raises(ParameterError) as caught:
+        uncertainty_weighted(torch.zeros(4), torch.zeros(4), form="folklore")
+    assert str(caught.value) == (
+        "uncertainty_weighted: form is 'folklore'; expected one of paper, published code"
+    )
+    with pytest.raises(ParameterError) as caught:
+        pcgrad(torch.zeros(5), generator=generator())
+    assert str(caught.value) == "pcgrad: gradients have shape (5,); expected (tasks, parameters)"
+    with pytest.raises(ParameterError) as caught:
+        pcgrad(torch.tensor([[1.0, torch.nan]]), generator=generator())
+    assert str(caught.value) == "pcgrad: a gradient is NaN or infinite; lower the learning rate"
+
+
+def test_one_gradient_has_no_pair_to_conflict_with():
+    for only in (torch.diag(torch.tensor([2.0, 0.0, 0.0])), torch.zeros(3, 3), torch.ones(1, 1)):
+        found = conflicts(only)
+        assert found.pairs == 0
+        assert np.isnan([found.share, found.mean_cosine]).all()
+
+
+def test_a_comparison_with_an_update_of_zero_has_no_cosine():
+    towards = torch.eye(2, dtype=torch.float64)
+    found = compare(towards, towards, torch.tensor([1.0, 1.0]), torch.tensor([0.0, 0.0]))
+    assert np.isnan([found.update_cosine, found.update_ratio]).all()
+    found = compare(towards, towards, torch.tensor([0.0, 0.0]), torch.tensor([1.0, 1.0]))
+    assert np.isnan([found.update_cosine, found.update_ratio]).all()
+    # (1, 1) against (2, 0): cosine 1 / sqrt 2, norms sqrt 2 and 2.
+    found = compare(towards, 4 * towards, torch.tensor([1.0, 1.0]), torch.tensor([2.0, 0.0]))
+    assert found.update_cosine == pytest.approx(0.5**0.5)
+    assert found.update_ratio == pytest.approx(2**0.5)
+    assert (found.exact, found.features) == ((0.0,), (0.0,))
