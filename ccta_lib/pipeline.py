@@ -26,7 +26,7 @@ from ccta_lib.files import atomic_path, locked, read_json, sha256_file, sha256_j
 from ccta_lib.in_use import holds, in_use
 from ccta_lib.profile import Profile
 from ccta_lib.progress import Progress
-from ccta_lib.schema import read_cohort, read_predictions, write_table
+from ccta_lib.schema import carried, read_cohort, read_predictions, write_table
 
 SIDE_TABLES = ("predictions_by_fold", "truth", "training", "flow", "recordings", "ceiling", "beats")
 
@@ -77,7 +77,7 @@ def take_predictions(path: Path, run_dir: Path) -> None:
     """Start a run from somebody's prediction table, with the side tables that lie beside it."""
     table = read_predictions(path)
     with in_use(run_dir):
-        write_table(table, run_dir / INPUTS["predictions"])
+        write_table(carried(table), run_dir / INPUTS["predictions"])
         for name in SIDE_TABLES:
             _copy_table(path.parent / INPUTS[name], run_dir / INPUTS[name])
         record, made_by = RunRecord(run_dir), path.parent / "run.json"

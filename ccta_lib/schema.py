@@ -218,6 +218,14 @@ def read_predictions(path: str | os.PathLike[str]) -> pd.DataFrame:
     return _read(Path(path), PREDICTION_COLUMNS)
 
 
+def carried(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what a run carries on of somebody's table: the contract's columns, but not the recordings' paths.
+
+    Further columns may hold anything, names too, and names of files often name patients. Neither reaches a run.
+    """
+    return table[[c for c in table.columns if c in PREDICTION_COLUMNS and c != "waveform"]]
+
+
 def is_prediction_table(path: str | os.PathLike[str]) -> bool:
     """Tell whether a table has a probability column, without validating it."""
     headers = _load(Path(path), csv_headers, lambda file: list(read_parquet(file).columns))

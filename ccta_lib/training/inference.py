@@ -19,7 +19,7 @@ from ccta_lib.model.contract import InputContract
 from ccta_lib.model.net1d import Net1D
 from ccta_lib.parallel import as_finished, check_workers
 from ccta_lib.progress import TimeLeft
-from ccta_lib.schema import N_FOLDS, VESSELS, write_table
+from ccta_lib.schema import N_FOLDS, VESSELS, carried, write_table
 from ccta_lib.training.loop import RECORD
 from ccta_lib.training.ranks import choose_device
 from ccta_lib.training.run import FOLDS, TrainingRun, kept_rows, weights_hashes, weights_of
@@ -76,7 +76,7 @@ def predict(
         record = read_json(run.folder / "folds" / f"fold{k}" / RECORD)
         probability[:, k, [str(v) in record["untrained_vessels"] for v in VESSELS]] = np.nan
     columns = [v.prob_column for v in VESSELS]
-    predictions = table.drop(columns=["waveform", "fold", *columns], errors="ignore")
+    predictions = carried(table).drop(columns=["fold", *columns], errors="ignore")
     predictions["fold"] = pd.array(fold, dtype="Float64").astype("Int64")
     predictions[columns] = _mean_over_folds(probability)
     ensemble = np.isnan(fold)
