@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ccta_lib.book.locate import book_folder
-from ccta_lib.files import read_json
+from ccta_lib.files import read_json, sha256_json
 
 STUDY_RECORD = "study.json"
 
@@ -47,15 +47,20 @@ def origin(entries: list[dict[str, Any]], *, shipped: bool) -> str:
     unique = {e["study"]: e for e in entries}
     if not unique:
         return "No study's table has been read."
-    said = []
+    said, sizes = [], {}
     for e in unique.values():
-        shared, machine = e["shared"], e["hardware"]
+        machine = e["hardware"]
         said.append(
             f"**{e['study']}**: made on {e['finished']} at commit {e['commit']} "
-            f"({machine['processor'] or machine['system']}, {e['seconds'] / 60:.0f} minutes of one core) from "
-            f"{e['cells']} cells, seeds {_numbers(e['seeds'])}; a virtual cohort has {shared['patients']:,} patients, "
-            f"{shared['exams']:,} examinations and {shared['ecgs']:,} ECGs where nothing else is said, "
-            f"and is reported on {shared['test_ecgs']:,} fresh ECGs of other patients."
+            f"({machine['processor'] or machine['system']}), {e['cells']} cells, {e['seconds'] / 60:.0f} minutes "
+            f"over all of them, seeds {_numbers(e['seeds'])}."
+        )
+        sizes[sha256_json(e["shared"])] = e["shared"]
+    for shared in sizes.values():
+        said.append(
+            f"Where nothing else is said, a virtual cohort has {shared['patients']:,} patients, "
+            f"{shared['exams']:,} examinations and {shared['ecgs']:,} ECGs, and results are of "
+            f"{shared['test_ecgs']:,} fresh ECGs of other patients."
         )
     start = "The tables of this chapter come with the book." if shipped else (
         "The tables of this chapter were made by `ccta study` beside this run."

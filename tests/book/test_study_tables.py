@@ -82,8 +82,8 @@ def test_a_chapter_reads_it_and_says_how_it_was_made(run_dir: Path) -> None:
     assert chapter.study("toy")["x"].tolist() == [1.5]
     said = chapter.study_origin().myst
     for part in (
-        "made by `ccta study` beside this run", "2026-11-23", "commit abc", "A processor, 10 minutes of one core",
-        "8 cells, seeds 1 to 3, 5", "603 patients", "1,200 ECGs", "2,400 fresh ECGs", "simulated",
+        "made by `ccta study` beside this run", "2026-11-23", "commit abc", "(A processor), 8 cells, 10 minutes",
+        "seeds 1 to 3, 5", "603 patients", "1,200 ECGs", "2,400 fresh ECGs", "simulated",
     ):  # fmt: skip
         assert part in said
     with pytest.raises(InputError, match=r"other\.parquet: chapter toys needs it; make it with `ccta study`"):
