@@ -46,6 +46,32 @@ POOLED_KEYS = KEYS[1:]
 AUC, AUC_DIFFERENCE = "AUC", "AUC difference"
 
 
+def wide_scores(ecgs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Join the two tables a study keeps into a score table.
+
+    Parameters
+    ----------
+    ecgs : one row per ECG, by seed
+    scores : seed, model, target, score; for each seed, model and target as many rows as the seed has ECGs, in order
+
+    Raises
+    ------
+    InputError
+        If a model has more or fewer scores than there are ECGs.
+    """
+    parts = []
+    for seed, rows in ecgs.groupby("seed", sort=False):
+        columns = {}
+        for (model, target), one in scores[scores["seed"] == seed].groupby(["model", "target"], sort=False):
+            if len(one) != len(rows):
+                raise InputError(
+                    f"scores: seed {seed}, {model}, {target}: {len(one)} scores for {len(rows)} ECGs"
+                )
+            columns[f"{model}_{target}"] = one["score"].to_numpy(dtype=float, na_value=NAN)
+        parts.append(pd.concat([rows.reset_index(drop=True), pd.DataFrame(columns)], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
 @dataclass(frozen=True)
 class ScoreSet:
     """Models on the same rows.
@@ -162,10 +188,10 @@ def auc_rows(
                     d = auc_difference(s.y, p, s.p[reference], groups=s.patients, level=level)
                     rows.append(s.row(AUC_DIFFERENCE, model, reference, estimate=d.estimate, low=d.low,
                                       high=d.high, note=d.note))  # fmt: skip
-    return with_macro(pd.DataFrame(rows))
+    return _with_macro(pd.DataFrame(rows))
 
 
-def with_macro(rows: pd.DataFrame) -> pd.DataFrame:
+def _with_macro(rows: pd.DataFrame) -> pd.DataFrame:
     """Append each seed's unweighted mean over its estimable vessels, where there is more than one vessel."""
     if rows.empty or rows["vessel"].nunique() < 2:
         return rows
@@ -180,7 +206,7 @@ def with_macro(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, macro], ignore_index=True)
 
 
-def over_seeds(rows: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+def pool(rows: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     """Set the seeds' estimates together: mean, and t interval over seeds.
 
     With one seed, a single data set, its own patient-clustered interval stays.

@@ -118,8 +118,9 @@ def run(cell: Cell, workspace: Workspace) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict
-        `baselines_scores`: one row per test ECG: patient and exam (numbers), index_exam, what is known of the
-        patient, y_<target>, and <model>_<target> in ten-thousandths; targets are the vessels and "any".
+        `baselines_ecgs`: one row per test ECG: patient and exam (numbers), index_exam, what is known of the patient,
+        y_<target>; targets are the vessels and "any".
+        `baselines_scores`: model, target, score in ten-thousandths; for each model and target the ECGs in order.
         `baselines_models`: one row per model and target: ECGs it was fitted to, columns, what was chosen, seconds.
         `baselines_imputed`: estimates on all test ECGs after multiple imputation of age and sex.
     """
@@ -136,7 +137,8 @@ def run(cell: Cell, workspace: Workspace) -> dict[str, pd.DataFrame]:
     imputed = imputed_rows(inputs, known["finetuned"], scores, log.penalties(), n_imputations=size.imputations,
                            seed=cell.seed)  # fmt: skip
     return {
-        "baselines_scores": score_table(inputs.test.table, inputs.y_test, scores),
+        "baselines_ecgs": ecg_table(inputs.test.table, inputs.y_test),
+        "baselines_scores": score_table(scores),
         "baselines_models": pd.DataFrame(log.rows),
         "baselines_imputed": imputed,
     }
@@ -180,6 +182,8 @@ def _tabular(i: Inputs, seed: int, log: Log) -> dict[str, np.ndarray]:
     for name, x, x_test, clinical in _designs(i):
         usable = complete(x) if clinical else np.ones(len(x), dtype=bool)
         for t, target in enumerate(TARGETS):
+            if name == "clinical_symptom" and target != ANY:
+                continue  # it stands beside the pre-test table, which is about any vessel
             rows = i.fitted_to[usable[i.fitted_to] & ~np.isnan(i.y[i.fitted_to, t])]
             start = time.perf_counter()
             fit = fit_trees if name == "ecg_trees" else fit_linear
@@ -246,8 +250,8 @@ def combinations(
         yield target, model, fit_combination(both, i.y[rest, t], groups=i.patients[rest])
 
 
-def score_table(table: pd.DataFrame, y: np.ndarray, scores: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Set labels, what is known of the patients, and scores as small whole numbers, one row per ECG."""
+def ecg_table(table: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
+    """Set who the test ECGs are of, their labels, and what is known of the patients, one row per ECG."""
     index = aggregate(table, "patient")["exam_id"].astype(str)
     out = pd.DataFrame({
         "patient": pd.factorize(table["patient_id"])[0].astype(np.int16),
@@ -259,7 +263,14 @@ def score_table(table: pd.DataFrame, y: np.ndarray, scores: dict[str, np.ndarray
         out[name] = table[name]
     for t, target in enumerate(TARGETS):
         out[f"y_{target}"] = pd.array(y[:, t], dtype="Float32").astype("Int8")
-    for name, p in scores.items():
-        whole = np.clip(np.round(p * SCALE), 1, SCALE - 1)
-        out[name] = pd.array(whole, dtype="Float32").astype("Int16")
     return out
+
+
+def score_table(scores: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Set all scores below each other, model by model, in the order of the ECGs: a third of the bytes of columns."""
+    parts = []
+    for name, p in scores.items():
+        model, _, target = name.rpartition("_")
+        whole = pd.array(np.clip(np.round(p * SCALE), 1, SCALE - 1), dtype="Float32").astype("Int16")
+        parts.append(pd.DataFrame({"model": model, "target": target, "score": whole}))
+    return pd.concat(parts, ignore_index=True)
