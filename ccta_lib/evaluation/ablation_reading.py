@@ -33,6 +33,8 @@ ARMS = {
     FAST: "With sigma at a rate of 0.1",
     EQUAL: "With fixed equal weights",
 }
+SAME_WORK = (OWN_RATE, FAST, "strength constant", "strength 1 to 0", "z-score over all leads")
+"""Arms whose steps are made of the same operations as the reference's."""
 METRICS = {"slope": "slope", "intercept": "intercept", "o_e": "O:E"}
 
 
@@ -109,7 +111,7 @@ def finding(differences: pd.DataFrame) -> str:
     parts = [head + told]
     if len(suggested):
         parts.append(
-            f"{count(len(suggested))} more {'has an interval' if len(suggested) == 1 else 'have intervals'} without zero that the correction "
+            f"{count(len(suggested))}{' more' if len(shown) else ''} {'has an interval' if len(suggested) == 1 else 'have intervals'} without zero that the correction "
             f"takes back ({_listed(suggested)})"
         )
     undefined = int((macro["verdict"] == UNDEFINED).sum())
@@ -123,10 +125,10 @@ def finding(differences: pd.DataFrame) -> str:
 
 
 def _could(rows: pd.DataFrame) -> str:
-    found = rows["detectable"]
+    found = rows.set_index("label")["detectable"]
     return (
-        f"{count(int(rows['n_seeds'].max()))} seeds find a true difference of {found.median():.3f} in 80 of 100 such studies (median comparison; "
-        f"{found.min():.3f} to {found.max():.3f}), before correction"
+        f"{count(int(rows['n_seeds'].max()))} seeds find a true difference of {found.median():.2g} in 80 of 100 such studies (median comparison; "
+        f"from {found.min():.2g} for {found.idxmin()} to {found.max():.2g} for {found.idxmax()}), before correction"
     )
 
 
@@ -169,7 +171,7 @@ def inertness_sentence(spread: pd.DataFrame, ends: pd.DataFrame) -> str:
     else:
         text += "it does weigh arteries differently"
     moved = [
-        f"at a rate of {rate} {_one(spread, arm)['spread']:.2f}-fold"
+        f"at a rate of {rate} {_one(spread, arm)['spread']:.2f}-fold (1/loss: {_one(spread, arm)['optimum']:.1f}-fold)"
         for arm, rate in ((OWN_RATE, "0.01"), (FAST, "0.1"))
     ]
     return f"{text}. With a rate of its own the weights of a run come to differ: {' and '.join(moved)} on average."
@@ -216,6 +218,24 @@ def cost_sentence(ratios: pd.DataFrame) -> str:
     return f"The optimiser steps of a training cost the processor {' and '.join(texts)} what they cost without projection."
 
 
+def clock_sentence(ratios: pd.DataFrame) -> str:
+    """Say how far processor times can be trusted: by arms that compute what the reference computes.
+
+    Parameters
+    ----------
+    ratios : as `cost_ratios` returns them for all comparisons
+    """
+    same = ratios[ratios["arm"].isin(SAME_WORK) & (ratios["against"] == REFERENCE)]
+    if same.empty:
+        raise InputError(
+            f"cost: no ratio of {', '.join(SAME_WORK)} to the reference; give those pairs to cost_ratios"
+        )
+    return (
+        f"The clock can be trusted so far: {len(same)} arms that compute just what the reference computes took {same['ratio'].min():.2f} to "
+        f"{same['ratio'].max():.2f} times as long as it, on a machine that did other things, too."
+    )
+
+
 def count(n: int) -> str:
     """Return a small number as a word."""
     return WORDS.get(n, str(n))
@@ -233,8 +253,11 @@ def _one(table: pd.DataFrame, arm: str) -> pd.Series:
     return rows.iloc[0]
 
 
-def _amount(row: Mapping[Any, Any], digits: int = 3) -> str:
+def _amount(row: Mapping[Any, Any], digits: int | None = None) -> str:
+    """Set a difference with its limits; four decimals where three would leave nothing of it."""
     estimate, low, high = (float(row[k]) for k in ("estimate", "low", "high"))
+    if digits is None:
+        digits = 4 if max(abs(low), abs(high)) < 0.01 else 3
     return f"{estimate:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
@@ -263,10 +286,11 @@ def _difference_suggested(rows: pd.DataFrame) -> str:
 def _no_difference(rows: pd.DataFrame) -> str:
     texts = [f"{r['label']} ({_amount(r)})" for r in rows.to_dict("records")]
     low, high = rows["detectable"].min(), rows["detectable"].max()
-    could = f"{high:.3f}" if len(rows) == 1 else f"{low:.3f} to {high:.3f}"
+    could = f"{high:.2g}" if len(rows) == 1 else f"{low:.2g} to {high:.2g}"
+    room = rows[["low", "high"]].abs().to_numpy().max()
     return (
-        f"no difference was shown for {', '.join(texts)}; a true one of {could} would have been found in 80 of 100 such "
-        "studies, before correction"
+        f"no difference was shown for {', '.join(texts)}; the interval{'s leave' if len(rows) > 1 else ' leaves'} room for one of at "
+        f"most {room:.2g}, and a true one of {could} would have been found in 80 of 100 such studies, before correction"
     )
 
 

@@ -94,7 +94,7 @@ def cost_ratios(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_xticks([], minor=True)
     _labels(ax, rows, y, named=False)
     ax.set_xlabel("Ratio of processor time", fontsize=8)
-    ax.set_title("Cost of a step", loc="left", fontsize=9)
+    ax.set_title("Cost of training", loc="left", fontsize=9)
     return ax
 
 

@@ -8,6 +8,7 @@ from scipy import stats
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.ablation_reading import (
     calibration_sentences,
+    clock_sentence,
     comparisons,
     cost_sentence,
     finding,
@@ -145,14 +146,19 @@ def test_wording_where_nothing_was_shown():
     assert "no difference was shown, which is not the same as none" in text
     rest = differences[(differences["vessel"] == MACRO)]
     none = rest[verdicts(rest) == "not shown"]
-    assert f"five seeds find a true difference of {none['detectable'].median():.3f} in 80 of 100" in text
+    assert f"five seeds find a true difference of {none['detectable'].median():.2g} in 80 of 100" in text
+    most = none.loc[none["detectable"].idxmax()]
+    assert f" to {most['detectable']:.2g} for {most['label']}), before correction." in text
     assert "no effect" not in text
     told = sentences(aucs())["original beside the copy"]
     mine = row(differences, "copies alone")
-    limits = f"{mine['estimate']:+.3f} [{mine['low']:+.3f}, {mine['high']:+.3f}]"
+    room = max(-mine["low"], mine["high"])
+    digits = 4 if room < 0.01 else 3
+    limits = f"{mine['estimate']:+.{digits}f} [{mine['low']:+.{digits}f}, {mine['high']:+.{digits}f}]"
     assert told == (
-        f"No difference was shown for copies alone ({limits}); a true one of {mine['detectable']:.3f} would have been "
-        "found in 80 of 100 such studies, before correction."
+        f"No difference was shown for copies alone ({limits}); the interval leaves room for one of at most {room:.2g}, "
+        f"and a true one of {mine['detectable']:.2g} would have been found in 80 of 100 such studies, before "
+        "correction."
     )
 
 
@@ -172,9 +178,11 @@ def test_wording_where_the_correction_takes_it_back():
     table = aucs(effects={"no blank": -0.007}, noise=0.003)
     found = row(ablation_differences(table), "no blank")
     assert found["high"] < 0 < 0.05 < found["p_holm"]  # else the case is not the one meant
-    assert "one more has an interval without zero that the correction takes back (no blank -0.0" in finding(
-        ablation_differences(table)
-    )
+    text = finding(ablation_differences(table))
+    assert "; one has an interval without zero that the correction takes back (no blank -0.0" in text
+    table = aucs(effects={"no blank": -0.007, "no PCGrad": -0.2}, noise=0.003)
+    text = finding(ablation_differences(table))
+    assert "; one more has an interval without zero that the correction takes back (no blank -0.0" in text
     assert (
         "an interval without zero, which the correction takes back, for no blank"
         in sentences(table)["augmentation"].lower()
@@ -232,7 +240,7 @@ def test_inert_or_not_is_said_by_the_spread():
     assert "log σ² ends between -0.081 and -0.078" in inert
     assert "at most 0.3 % above its smallest, where weights of 1/loss would differ 3.0-fold" in inert
     assert "nearly inert" in inert
-    assert "at a rate of 0.01 1.35-fold and at a rate of 0.1 3.32-fold" in inert
+    assert "at a rate of 0.01 1.35-fold (1/loss: 3.0-fold) and at a rate of 0.1 3.32-fold" in inert
     alive = inertness_sentence(weight_spread(weights(0.2)), weight_ends(weights(0.2)))
     assert "nearly inert" not in alive
     assert "it does weigh arteries differently" in alive
@@ -277,6 +285,16 @@ def test_calibration_undefined_in_a_seed_is_undefined():
         in calibration_sentences(found).set_index("arm")["sentence"][FAST]
     )
     assert row(calibration_means(table), FAST, "LM", metric="slope")["note"] == "undefined in some seeds"
+
+
+def test_clock_is_judged_by_arms_of_equal_work():
+    seconds = {"strength constant": 0.9, "strength 1 to 0": 1.2, "no PCGrad": 9.0}
+    cost = pd.DataFrame([(a, s, seconds.get(a, 1.0), 10) for a in ARMS for s in range(5)],
+                        columns=["arm", "seed", "step_cpu_seconds", "ecg_passes"])  # fmt: skip
+    text = clock_sentence(cost_ratios(cost))
+    assert "5 arms that compute just what the reference computes took 0.90 to 1.20 times as long" in text
+    with pytest.raises(InputError, match="give those pairs"):
+        clock_sentence(cost_ratios(cost, [("no PCGrad", REFERENCE)]))
 
 
 def test_cost_is_a_geometric_mean_of_pairs():

@@ -58,7 +58,7 @@ def test_cost_axis_holds_every_ratio(rows):
 
 def test_forest_has_both_panels_and_a_legend(rows):
     figure = ablation_forest(rows.assign(ratio=1.0, low_ratio=np.nan, high_ratio=np.nan))
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Paired difference", "Cost of a step"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Paired difference", "Cost of training"]
     assert len(figure.legends[0].get_texts()) == 4
     plt.close(figure)
 
