@@ -65,8 +65,8 @@ def test_round_trip_keeps_every_value(tmp_path: Path, suffix: str) -> None:
 def test_all_faults_come_at_once_with_line_and_column(tmp_path: Path) -> None:
     text = ROWS.replace("61,F,true", "sixty,F,maybe").replace("e3,p2", "e1,").replace("occluded", "blocked")
     found = faults(write(tmp_path, text))
-    places = {("line 2 ", "age"), ("line 2 ", "diabetes"), ("line 2 ", "ecg_id"), ("line 4 ", "ecg_id"),
-              ("line 4 ", "patient_id"), ("line 4 ", "grade_lm")}  # fmt: skip
+    places = {("line 2,", "age"), ("line 2,", "diabetes"), ("line 2,", "ecg_id"), ("line 4,", "ecg_id"),
+              ("line 4,", "patient_id"), ("line 4,", "grade_lm")}  # fmt: skip
     assert {(p, c) for p, c in places for f in found if p in f and f"column {c}:" in f} == places
     assert len(found) == len(places)
     assert any("'sixty'; expected a number" in f for f in found)

@@ -62,7 +62,7 @@ def test_incomplete_out_of_fold_predictions_are_seen(
 def test_a_patient_in_two_folds_is_a_fault(tmp_path: Path) -> None:
     text = PREDICTIONS.format(fold=1, lm=0.4).replace("e2,b", "e2,a").replace("mild,0.1", "severe,0.1")
     (tmp_path / "p.csv").write_text(text)
-    with pytest.raises(TableError, match="patient a lies in 2 folds"):
+    with pytest.raises(TableError, match="the patient of row 1 lies in 2 folds"):
         describe(tmp_path / "p.csv")
 
 
