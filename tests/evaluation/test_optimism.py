@@ -8,6 +8,7 @@ from scipy import stats
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation import auc_interval
 from ccta_lib.evaluation.optimism import (
+    BEYOND,
     FAMILY,
     mean_auc,
     optimism_finding,
@@ -56,6 +57,19 @@ def test_an_interval_against_the_truth_carries_the_truths_own_error():
         assert wide["p_value"] > narrow["p_value"]
     for quantity in ("paper's way minus nested, as reported", "paper's way minus nested, true"):
         assert row(exact, quantity).equals(row(known, quantity))
+
+
+def test_what_is_beyond_true_is_the_reported_gain_less_the_true_one_cohort_by_cohort():
+    table = cohorts(0.02, 0.0)
+    better = table["rule"] == "paper"
+    table.loc[better, "truth"] += 0.005
+    found = optimism_table(table)
+    first, last = (row(found, q)["estimate"] for q in (FAMILY[0], "paper's way minus nested, true"))
+    assert last == pytest.approx(0.005)
+    beyond = row(found, BEYOND)
+    assert beyond["estimate"] == pytest.approx(first - 0.005)
+    assert beyond["n"] == 8
+    assert np.isnan(beyond["p_holm"])
 
 
 def test_the_family_is_corrected_together():
