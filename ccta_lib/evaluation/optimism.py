@@ -85,9 +85,9 @@ def optimism_table(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        vessel, quantity (keys of `QUANTITIES`, and `BEYOND`), estimate, low, high (t interval over cohorts), n (cohorts in which
-        both parts are estimable), positive (cohorts with a difference above 0), p_value, p_holm (macro AUC, over
-        `FAMILY`; NaN elsewhere), note.
+        vessel, quantity (keys of `QUANTITIES`, and `BEYOND`), estimate, low, high (t interval over cohorts), n (cohorts
+        in which both parts are estimable), positive (cohorts with a difference above 0), p_value, p_holm (macro
+        AUC, over `FAMILY`; NaN elsewhere), note.
     """
     rows = []
     for vessel in (MACRO, *map(str, VESSELS)):
