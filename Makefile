@@ -8,7 +8,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 QUALITY := .venv/.quality
 
-.PHONY: book pdf test test-slow test-install smoke lint format nano shipped study lock audit sbom clean
+.PHONY: book pdf test test-slow test-install smoke lint format nano shipped study shipped-study lock audit sbom clean
 
 book: $(INSTALLED)  ## make the book (minutes) and print the path of its first page
 	$(BIN)/ccta book --profile $(PROFILE)
@@ -45,6 +45,13 @@ shipped: $(INSTALLED)  ## make the run that ships with the book again: full size
 	mkdir -p book/data/full
 	cd build/full && cp predictions.parquet predictions_by_fold.parquet truth.parquet training.parquet flow.csv \
 		recordings.parquet ceiling.csv run.json tables/explainability/beats.parquet $(CURDIR)/book/data/full/
+
+study: $(INSTALLED)  ## everything expensive behind the chapters from baselines to transport (up to 100 minutes); goes on where it was killed
+	$(BIN)/ccta study
+
+shipped-study: study  ## ship these tables with the book
+	mkdir -p book/data/study
+	cp build/study/*.parquet build/study/study.json book/data/study/
 
 # Every package by its hash, all but torch, whose file differs by machine (CPU, CUDA); that one by version.
 $(INSTALLED): pyproject.toml requirements.lock
