@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
-from ccta_lib.cohort.store import UNITS_PER_MILLIVOLT
+from ccta_lib.cohort.store import SAMPLING_HZ, UNITS_PER_MILLIVOLT
 from ccta_lib.errors import ParameterError
 from ccta_lib.schema import LEADS
 
@@ -36,12 +37,21 @@ class Limits:
     einthoven_mv : float
         Millivolt; a limb-lead relation whose residual has a larger root mean square is flagged. Rounding
         leaves under 0.005; some data sets rescale each lead, so this never excludes.
+    opposed_one, opposed_two : float
+        Correlations of lead I, and of lead II, with V6 in the QRS band, below which limb and chest leads are
+        flagged as opposed. Exchanged arm electrodes turn lead I over, right arm and leg lead II, and chest leads
+        in reverse order V6. Of 324 real ECGs 3 in 100 are flagged with nothing known to be wrong.
+    standstill_s : float
+        Seconds; a recording of which no lead moves for longer is flagged: it was padded, or the machine paused.
     """
 
     max_mv: float = 20.0
     min_mv: float = 0.05
     flat_mv: float = 0.01
     einthoven_mv: float = 0.02
+    opposed_one: float = -0.2
+    opposed_two: float = -0.5
+    standstill_s: float = 0.2
 
     def __post_init__(self) -> None:
         if not 0 <= self.flat_mv <= self.min_mv < self.max_mv:
@@ -49,6 +59,10 @@ class Limits:
                                  "expected 0 <= flat_mv <= min_mv < max_mv")  # fmt: skip
         if not self.einthoven_mv > 0:
             raise ParameterError(f"limits: einthoven_mv {self.einthoven_mv:g}; expected more than 0")
+        if not (-1 <= self.opposed_one <= 1 and -1 <= self.opposed_two <= 1 and self.standstill_s > 0):
+            raise ParameterError(f"limits: opposed_one {self.opposed_one:g}, opposed_two {self.opposed_two:g}, "
+                                 f"standstill_s {self.standstill_s:g}; "
+                                 "expected -1 to 1, -1 to 1, more than 0")  # fmt: skip
 
 
 DEFAULT_LIMITS = Limits()
@@ -89,8 +103,13 @@ def assess(signal: np.ndarray, *, limits: Limits = DEFAULT_LIMITS) -> Verdict:
         return Verdict(
             Reason.IMPLAUSIBLE, f"{_leads(odd)}: {swing[odd].min():.3g} to {swing[odd].max():.3g} mV"
         )
-    residuals = limb_lead_residuals(signal)
-    return Verdict("", " ".join(name for name, rms in residuals.items() if rms > limits.einthoven_mv))
+    flags = [name for name, rms in limb_lead_residuals(signal).items() if rms > limits.einthoven_mv]
+    one, two = agreement_with_v6(signal)
+    if one < limits.opposed_one or two < limits.opposed_two:
+        flags.append("limb_against_chest")
+    if standstill(signal) > limits.standstill_s:
+        flags.append("standstill")
+    return Verdict("", " ".join(flags))
 
 
 def limb_lead_residuals(signal: np.ndarray) -> dict[str, float]:
@@ -104,6 +123,33 @@ def limb_lead_residuals(signal: np.ndarray) -> dict[str, float]:
     )
     rms = np.sqrt(np.mean(left**2, axis=1))
     return {"einthoven": float(rms[0]), "goldberger": float(rms[1:].max())}
+
+
+def agreement_with_v6(signal: np.ndarray) -> tuple[float, float]:
+    """Correlate leads I and II with V6 in the QRS band (moving means of 0.03 s less those of 0.4 s).
+
+    All three look at the heart from the left, so that their QRS complexes mostly point the same way.
+
+    Parameters
+    ----------
+    signal : (12, 5000) millivolt, 500 Hz, every lead with some variance
+    """
+    x = signal[[LEADS.index(lead) for lead in ("I", "II", "V6")]].astype(np.float64)
+    smooth = uniform_filter1d(x, round(0.03 * SAMPLING_HZ), axis=-1)
+    band = smooth - uniform_filter1d(smooth, round(0.4 * SAMPLING_HZ), axis=-1)
+    correlation = np.corrcoef(band)
+    return float(correlation[0, 2]), float(correlation[1, 2])
+
+
+def standstill(signal: np.ndarray) -> float:
+    """Return the longest time, in seconds, for which no lead changes at all.
+
+    Parameters
+    ----------
+    signal : (12, samples) millivolt, 500 Hz
+    """
+    moves = np.flatnonzero(np.r_[True, (np.diff(signal, axis=-1) != 0).any(axis=0), True])
+    return float((np.diff(moves).max() - 1) / SAMPLING_HZ)
 
 
 def _leads(which: np.ndarray) -> str:
