@@ -18,11 +18,13 @@ from ccta_lib.evaluation import (
     cox_hazard_ratio,
     crossfit_risk,
     decision_curves,
+    decision_survival_curves,
     discrimination_table,
     followup_patients,
     infarction_at_risk,
     infarction_curves,
     interaction_test,
+    jonckheere_terpstra,
     kaplan_meier,
     logrank,
     net_benefit_difference,
@@ -30,16 +32,22 @@ from ccta_lib.evaluation import (
     opportunistic_thresholds,
     proportional_hazards_test,
     recalibrated_predictions,
+    recalibration_table,
     risk_groups,
     severity_points,
+    severity_table,
     spearman_trend,
     subgroup_table,
 )
 from ccta_lib.evaluation.aggregate import labelled
 from ccta_lib.evaluation.auc import wald_equal
 from ccta_lib.evaluation.calibration import group_bounds, smooth
+from ccta_lib.evaluation.calibration_reading import panel_titles
 from ccta_lib.evaluation.contrasts import AucTerm, auc_contrast, mean_difference
+from ccta_lib.evaluation.decision_summary import ideal_decision
 from ccta_lib.evaluation.differences import auc_stratum_difference
+from ccta_lib.evaluation.discrimination import SINGLE
+from ccta_lib.evaluation.ensembles import recalibration_aucs
 from ccta_lib.evaluation.panels import interval_widths
 from ccta_lib.evaluation.recalibration import locally_updated_predictions
 from ccta_lib.evaluation.tables import data_kind
@@ -365,3 +373,86 @@ def test_an_absent_cohort_is_no_row_at_any_level(make, unit, rule):
     absent = discrimination_table(table, units=[unit], cohorts=["external"])
     assert set(absent.loc[absent["vessel"] != "all", "note"]) == {"no row with a known grade"}
     assert (absent["n"] == 0).all()
+
+
+def test_two_rows_have_an_effect_and_no_third_moment():
+    two = jonckheere_terpstra([0, 1], [0.2, 0.1])
+    assert (two.effect, two.statistic, two.n) == (0.0, 0.0, 2)
+    assert two.z == pytest.approx(-1)  # variance of one fair coin: (0 - 1/2) / (1/2)
+    assert two.note == "effect is exactly 0: no interval"
+    tied = jonckheere_terpstra([0, 1, 1], [0.2, 0.2, 0.2])
+    assert (tied.effect, tied.note) == (0.5, "no variance: no test")
+    assert np.isnan([tied.z, tied.p_value]).all()
+
+
+def test_no_cohort_asked_for_is_no_row(make):
+    assert not len(severity_table(make(5), cohorts=[]))
+    assert not len(calibration_points(make(5), cohorts=[]))
+
+
+def test_a_table_without_a_cohort_column_is_internal(make):
+    table = make(40)
+    settings = {"units": ["ecg"], "vessels": ["RCA"], "method": "delong", "n_boot": 10}
+    named = discrimination_table(table, **settings)
+    unnamed = discrimination_table(table.drop(columns="cohort"), **settings)
+    assert unnamed["cohort"].unique().tolist() == ["internal"]
+    assert unnamed["estimate"].tolist() == pytest.approx(named["estimate"].tolist())
+    holes = table.assign(cohort=table["cohort"].where(table.index > 20))
+    assert discrimination_table(holes, **settings)["n"].tolist() == named["n"].tolist()
+
+
+def test_single_models_that_are_absent_or_see_one_class_say_so(make):
+    table = make(40, cohort="external").assign(grade_lm="mild")
+    prob = [f"prob_{v.lower()}" for v in ALL]
+    models = pd.concat([table[["ecg_id", *prob]].assign(fold_model=k) for k in range(2)], ignore_index=True)
+    found = discrimination_table(table, units=["ecg"], method="delong", by_fold=models, n_boot=10)
+    single = found[found["metric"] == SINGLE].set_index("vessel")
+    assert np.isfinite(single.loc["RCA", "estimate"])
+    assert np.isnan(single.loc["LM", "estimate"])
+    assert single.loc["LM", "note"] == "only one class: AUC undefined"
+    assert single.loc["RCA", "method"].endswith(", 2 models")
+    others = discrimination_table(
+        table, units=["ecg"], method="delong", by_fold=models.assign(ecg_id="x"), n_boot=10
+    )
+    none = others[others["metric"] == SINGLE]
+    assert set(none["note"]) == {"no single-model predictions of these rows"}
+    assert none["estimate"].isna().all()
+
+
+def test_infarct_risk_of_a_vessel_nobody_has_a_probability_of(make):
+    table = make(60, cohort="followup").assign(prob_lm=np.nan).drop(columns="prob_rca")
+    curves = decision_survival_curves(table, vessels=["RCA", "LM", "LAD"], n_boot=3, points=4)
+    for vessel in ("RCA", "LM"):
+        row = curves[curves["vessel"] == vessel]
+        assert row["note"].tolist() == ["infarct risk not estimable: too few events"]
+        assert row["n"].tolist() == [0]
+    assert len(curves[curves["vessel"] == "LAD"]) == 4
+
+
+def test_the_ideal_observer_of_a_curve_that_is_not_there(make):
+    table = without_grades(make(60), "LM")
+    truth = table[["ecg_id"]].assign(**{f"ideal_{v.lower()}": 0.3 for v in ALL})
+    curves = decision_curves(table, vessels=["RCA", "LAD"], n_boot=3, points=3)
+    found = ideal_decision(table, truth, curves)
+    assert found["vessel"].tolist() == ["RCA"] * 3 + ["LAD"] * 3
+    assert found["ideal"].notna().all()
+    assert ideal_decision(table, truth, curves.iloc[:0]).columns.tolist() == [*curves.columns, "ideal"]
+
+
+def test_aucs_of_recalibrations_of_a_cohort_without_rows(make):
+    both = pd.concat([make(60), make(30, cohort="external", seed=1)], ignore_index=True)
+    found = recalibration_aucs(both, cohorts=["internal"])
+    assert found["cohort"].unique().tolist() == ["internal"]
+    assert "local update" not in set(found["recalibration"])
+    assert recalibration_aucs(both)["recalibration"].nunique() == found["recalibration"].nunique() + 1
+    table = recalibration_table(make(60))
+    assert "local update" not in set(table["recalibration"])
+
+
+def test_a_title_without_a_slope_says_so(make):
+    table = calibration_table(make(60), vessels=["RCA"])
+    rows = table.assign(estimate=table["estimate"].where(table["metric"] != "calibration slope"))
+    title = panel_titles(rows, vessels=["RCA"])["RCA"]
+    assert "; slope not estimable\nBrier 0." in title
+    assert "; slope " in panel_titles(table, vessels=["RCA"])["RCA"]
+    assert "not estimable" not in panel_titles(table, vessels=["RCA"])["RCA"]
