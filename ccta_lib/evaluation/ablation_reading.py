@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.ablations import ALPHA, EQUAL, FAST, MACRO, OWN_RATE, PUBLISHED, REFERENCE
@@ -149,6 +150,21 @@ def spread_sentence(table: pd.DataFrame, differences: pd.DataFrame) -> str:
         f"The reference's macro-AUC lies between {macro.min():.3f} and {macro.max():.3f} from seed to seed, that of LM between {left.min():.3f} "
         f"(seed {left.idxmin()}) and {left.max():.3f}. A difference from the reference, paired, has a standard deviation over seeds of {same:.4f} "
         f"(median comparison) in place of the reference's own {macro.std():.4f}; where what is compared starts from other weights it has {other:.4f}."
+    )
+
+
+def demand_sentence(differences: pd.DataFrame) -> str:
+    """Say what so few seeds and so many comparisons ask of a difference before it counts as shown."""
+    macro = _macro(differences)
+    k, n = len(macro), int(macro["n_seeds"].max())
+    sign = min(1.0, 2 * 0.5**n)
+    if n < 2:
+        return "One seed shows no difference at all: nothing says what another one would have brought."
+    times = float(stats.t.isf(ALPHA / k / 2, n - 1))
+    return (
+        f"{count(n).capitalize()} seeds and {k} comparisons ask much: the least p-value must be below {ALPHA / k:.2g}, which takes a mean difference "
+        f"of {times:.1f} standard errors. One that has the same sign in every seed has p = {sign:.2g} in a sign test, so that whatever is shown rests on "
+        "the t distribution too: on differences that are about normal."
     )
 
 

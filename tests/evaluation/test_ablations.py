@@ -11,6 +11,7 @@ from ccta_lib.evaluation.ablation_reading import (
     clock_sentence,
     comparisons,
     cost_sentence,
+    demand_sentence,
     finding,
     inertness_sentence,
     ingredient_sentences,
@@ -131,6 +132,19 @@ def test_spread_over_seeds_is_said():
     assert f"reference's own {np.std(macro, ddof=1):.4f}" in text
     lm = table[(table["arm"] == REFERENCE) & (table["vessel"] == "LM")]
     assert f"(seed {lm['seed'].iloc[lm['auc'].argmin()]})" in text
+
+
+def test_what_is_asked_of_a_difference():
+    """p < .05/19 = .0026 two-sided with 4 degrees of freedom: t = 6.68; five equal signs: 2/32."""
+    differences = ablation_differences(aucs())
+    text = demand_sentence(differences)
+    assert "Five seeds and 19 comparisons ask much: the least p-value must be below 0.0026" in text
+    assert 2 * stats.t.sf(6.68, 4) == pytest.approx(0.05 / 19, rel=0.01)
+    assert "6.7 standard errors" in text
+    assert "p = 0.062 in a sign test" in text
+    assert demand_sentence(ablation_differences(aucs(seeds=1))).startswith(
+        "One seed shows no difference at all"
+    )
 
 
 def sentences(table):
