@@ -21,7 +21,7 @@ from ccta_lib.book.runner import chapter_names, read_chapter
 from ccta_lib.cohort.exports.columns import INPUTS as INPUT_COLUMNS
 from ccta_lib.schema import COHORT_COLUMNS, COHORTS, PREDICTION_COLUMNS, data_dictionary
 
-LAZY = ("model", "training")  # packages that load torch, and their names, on first use
+LAZY = ("model", "training", "study")  # packages that load torch, and their names, on first use
 HANDS_ON_FIRST = ("interactive/thresholds", "interactive/ecg-viewer", "interactive/simulator")
 HOWTO_FIRST = (
     "howto/own-data", "howto/formats", "howto/adapters", "howto/one-gpu", "howto/eight-gpus", "howto/slurm",
