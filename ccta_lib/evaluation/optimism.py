@@ -205,9 +205,19 @@ def _held(rows: pd.DataFrame, level: float) -> str:
         return "could not be judged"
     least, most = rows["estimate"].min(), rows["estimate"].max()
     seen = f"contained the truth in {100 * least:.1f} % to {100 * most:.1f} % of the sets"
-    short, long = int((rows["high"] < level).sum()), int((rows["low"] > level).sum())
-    judged = f"{short} of {len(rows)} demonstrably too few" if short else "none demonstrably too few"
-    return f"{seen} ({judged}" + (f", {long} too many" if long else "") + ")"
+    few, many = rows[rows["high"] < level], rows[rows["low"] > level]
+    judged = [f"demonstrably too few {_where(few, rows)}"] if len(few) else ["none demonstrably too few"]
+    if len(many):
+        judged.append(f"too many {_where(many, rows)}")
+    return f"{seen} ({'; '.join(judged)})"
+
+
+def _where(some: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """Say in which settings some of the rows are: all, or their names."""
+    named = list(dict.fromkeys(some["arm"]))
+    if len(named) == rows["arm"].nunique():
+        return "in every setting"
+    return "in: " + "; ".join(named)
 
 
 def _sets(rows: pd.DataFrame) -> str:

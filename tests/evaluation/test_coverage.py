@@ -156,9 +156,9 @@ def covered(by_ecg, by_patient, correlation=0.5):
 @pytest.mark.parametrize(
     ("by_ecg", "by_patient", "first", "second"),
     [
-        (1700, 1900, "85.0 % to 85.0 % of the sets (1 of 1 demonstrably too few)", "none demonstrably too few"),
-        (1900, 1850, "(none demonstrably too few)", "92.5 % to 92.5 % of the sets (1 of 1 demonstrably too few)"),
-        (1990, 1900, "none demonstrably too few, 1 too many", "95.0 %"),
+        (1700, 1900, "85.0 % to 85.0 % of the sets (demonstrably too few in every", "none demonstrably too few"),
+        (1900, 1850, "(none demonstrably too few)", "92.5 % to 92.5 % of the sets (demonstrably too few in every"),
+        (1990, 1900, "none demonstrably too few; too many in every setting", "95.0 %"),
     ],
 )  # fmt: skip
 def test_the_sentence_says_what_the_counts_allow(by_ecg, by_patient, first, second):
@@ -166,6 +166,14 @@ def test_the_sentence_says_what_the_counts_allow(by_ecg, by_patient, first, seco
     assert first in said
     assert second in said.split("and intervals that respect patients")[1]
     assert "2,000 of each kind" in said
+
+
+def test_settings_that_fall_short_are_named_where_not_all_do():
+    both = pd.concat([covered(1700, 1900), covered(1700, 1800).assign(arm="rare")])
+    said = coverage_finding(both)
+    assert "82.5" not in said
+    assert "85.0 % to 85.0 % of the sets (demonstrably too few in every setting)" in said
+    assert "90.0 % to 95.0 % of the sets (demonstrably too few in: rare)" in said
 
 
 def test_independent_ecgs_take_no_part_in_the_sentence():
