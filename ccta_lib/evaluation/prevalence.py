@@ -22,7 +22,7 @@ def prior_shift(p: Any, *, trained: float, target: float) -> np.ndarray:
     """Move probabilities from the prevalence a model was trained at to another one.
 
     By Bayes' theorem the odds are multiplied by the ratio of the two prior odds, if disease looks the same in both
-    populations (Saerens et al. 2002, equation 2.4; Elkan 2001). Ranks, and so the AUC, stay.
+    populations (Saerens et al. 2002). Ranks, and so the AUC, stay.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def estimated_prevalence(p: Any, *, trained: float, tolerance: float = 1e-10, mo
     """Estimate a population's prevalence from unlabelled predictions by expectation-maximisation.
 
     Each round corrects the predictions to the prevalence of the round before, and takes their mean as the next
-    (Saerens et al. 2002, section 2.2).
+    (Saerens et al. 2002).
 
     Parameters
     ----------
