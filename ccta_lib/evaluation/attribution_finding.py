@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ccta_lib.evaluation.attribution_names import AMPLITUDE, GROUPS, NETWORK, WHOLE
+from ccta_lib.evaluation.attribution_names import AMPLITUDE, GROUPS, NETWORK, WHOLE, spoken
 from ccta_lib.evaluation.attribution_reading import (
     ALL,
     FAILS,
@@ -68,9 +68,12 @@ def _beaten(compared: pd.DataFrame, trivial: str, called: str) -> str:
 
 
 def _named(rows: pd.DataFrame) -> str:
-    return _listed(
-        [f"{r['method']} ({r['value']:.2f} against {r['value_trivial']:.2f})" for _, r in rows.iterrows()]
-    )
+    """List methods with their score; the other map's is said once for all methods scored on the same grid."""
+    groups = []
+    for against, part in rows.groupby("value_trivial", sort=False):
+        names = [f"{spoken(r['method'])} {r['value']:.2f}" for _, r in part.iterrows()]
+        groups.append(f"{_listed(names)} (against {against:.2f})")
+    return " and ".join(groups)
 
 
 def _sane(checks: pd.DataFrame) -> str:
@@ -81,9 +84,9 @@ def _sane(checks: pd.DataFrame) -> str:
     for verdict, words in _SANITY:
         some = mine[mine["verdict"] == verdict]
         if len(some):
-            names = [f"{r['method']} ({r['estimate']:.2f} of its ranking kept)" for _, r in some.iterrows()]
+            names = [f"{spoken(r['method'])} ({r['estimate']:.2f})" for _, r in some.iterrows()]
             told.append(words.format(_listed(names)))
-    return ", ".join(told)
+    return ", ".join(told) + " (in brackets: how much of the map's ranking stayed)"
 
 
 def _listed(names: Sequence[str]) -> str:

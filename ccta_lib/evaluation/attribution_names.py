@@ -19,3 +19,9 @@ TIME_ONLY = (CAM_EARLY, CAM_LATE)
 """Methods without a lead dimension: they are scored on waves alone."""
 
 HEAD, WHOLE, SHUFFLED = "head", "whole network", "shuffled labels"
+
+
+def spoken(method: str) -> str:
+    """Return a method's name as it stands in a list of names, without a comma of its own."""
+    name, _, rest = method.partition(", ")
+    return f"{name} of the {rest}" if method in TIME_ONLY else f"{name} ({rest})" if rest else name
