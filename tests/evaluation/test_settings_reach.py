@@ -19,7 +19,7 @@ from ccta_lib.schema import VESSELS
 
 AT = {"thresholds": dict.fromkeys(map(str, VESSELS), 0.3)}
 ONE: dict[str, Any] = {"vessels": ["LAD"]}
-FEW: dict[str, Any] = ONE | {"n_boot": 30}
+FEW: dict[str, Any] = ONE | {"n_boot": 20}
 FOLLOW: dict[str, Any] = ONE | AT | {"any_vessel": False}
 # Each table with settings that make it cheap; `cohorts` or `cohort` is added where a case asks for it.
 TABLES: dict[str, tuple[Callable[..., pd.DataFrame], dict[str, Any]]] = {
@@ -135,6 +135,10 @@ def test_other_settings_reach_too(table: pd.DataFrame) -> None:
     by_ecg = ev.infarction_curves(table, **FOLLOW, origin="ecg", horizon=400)
     assert by_ecg["origin"].unique().tolist() == ["ecg"]
     assert not np.array_equal(by_ecg["time"], late["time"])
+    short, whole = (ev.infarction_table(table, **FOLLOW, origins=["ccta"], horizon=h) for h in (200, 700))
+    patients = ev.followup_patients(table, horizon=200)
+    known = patients["prob_lad"].notna()
+    assert short["n_pos"].iloc[0] == patients.loc[known, "event"].sum() < whole["n_pos"].iloc[0]
     with_any = ev.infarction_curves(table, **FOLLOW | {"any_vessel": True})
     assert with_any["vessel"].unique().tolist() == ["LAD", "any"]
     renamed = table.assign(cohort=table["cohort"].replace({"followup": "external", "external": "followup"}))
