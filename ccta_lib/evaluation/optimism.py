@@ -143,8 +143,8 @@ def optimism_finding(table: pd.DataFrame) -> str:
     else:
         start = f"No effect of choosing the epoch on the reported fold was shown {shown}"
     return (
-        f"{start}, of which the networks' true AUC does not show {_part(rows[BEYOND])}; against the true AUC itself the "
-        f"paper's way {_bias(paper)} and the nested way {_bias(nested)}. "
+        f"{start}, beyond what the networks' true AUC gained by {_part(rows[BEYOND])}; compared with the true AUC "
+        f"itself, the paper's way {_bias(paper)} and the nested way {_bias(nested)}. "
         "This is a property of this simulator, of cohorts of this size and of so many epochs."
     )
 
