@@ -96,12 +96,15 @@ def main(
     click.echo(
         f"{len(everything)} mutants of {len(files)} files at {sha}; {len(chosen)} chosen, {len(left)} to judge"
     )
+    if not left:
+        return
     for name in PRELOADED:
         importlib.import_module(name)
     texts = {path: (bench.tree / path).read_text(encoding="utf-8") for path in files}
     fresh = [one for one in left if not bench.replaceable(one, texts[one.path])]
     quick = [one for one in left if one not in fresh]
-    _in_fork(lambda: bench.judge_in_session(quick, texts))
+    if quick:
+        _in_fork(lambda: bench.judge_in_session(quick, texts))
     for mutant in fresh:
         bench.judge_afresh(mutant, texts[mutant.path])
     click.echo(json.dumps(Counter(row["status"] for row in bench.verdicts() if row["commit"] == sha)))
