@@ -25,11 +25,12 @@ from ccta_lib.evaluation.baseline_models import (
     fit_linear,
     inner_splits,
 )
-from ccta_lib.evaluation.baselines import SCALE, TARGETS
+from ccta_lib.evaluation.baseline_value import added_rows
+from ccta_lib.evaluation.baselines import SCALE, TARGETS, auc_rows, pool, score_sets
 from ccta_lib.evaluation.logistic import logit
 from ccta_lib.evaluation.pretest import NEEDED, pretest_probability
 from ccta_lib.evaluation.results import NAN
-from ccta_lib.evaluation.tables import cohort_column
+from ccta_lib.evaluation.tables import chosen_cohorts, cohort_column
 from ccta_lib.schema import N_FOLDS, VESSELS, labels
 
 RUN_MODELS = ("age_sex", "clinical", "network", "clinical_network")
@@ -153,3 +154,40 @@ def _score_table(
     for name, values in scores.items():
         out[name] = values[here] * SCALE
     return out.reset_index(drop=True)
+
+
+def run_comparison(
+    predictions: pd.DataFrame, *, level: float = 0.95, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Compare a run's network with clinical models in each of its cohorts.
+
+    Parameters
+    ----------
+    predictions : contract 2
+    level : of the intervals
+    seed : as `run_scores`
+
+    Returns
+    -------
+    tuple of DataFrame
+        AUC and differences by vessel (`pool`, with cohort, and `against` = the reference), added value by vessel
+        (`added_rows`, with cohort), and any vessel at patient level with the pre-test table. Each is empty where the
+        table lacks what it needs.
+    """
+    parts: tuple[list[pd.DataFrame], ...] = ([], [], [])
+    for cohort in chosen_cohorts(predictions, None):
+        scores = run_scores(predictions, cohort, seed=seed)
+        models = [m for m in RUN_MODELS if f"{m}_{TARGETS[0]}" in scores]
+        sets = [s for s in score_sets(scores, models) if len(s.y)] if "clinical" in models else []
+        if sets:
+            rows = pool(auc_rows(sets, references=("clinical",), level=level), level=level)
+            parts[0].append(rows.assign(cohort=cohort, against=rows["reference"]))
+            parts[1].append(added_rows(sets, [("clinical", "network")]).assign(cohort=cohort))
+        if f"pretest_{ANY}" in scores:
+            models = ["pretest", *models]
+            whole = [s for s in score_sets(scores, models, targets=(ANY,), unit="patient") if len(s.y)]
+            if whole:
+                found = pool(auc_rows(whole, references=("pretest",), level=level), level=level)
+                parts[2].append(found.assign(cohort=cohort))
+    auc, added, anywhere = (pd.concat(p, ignore_index=True) if p else pd.DataFrame() for p in parts)
+    return auc, added, anywhere
