@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ import pandas as pd
 from ccta_lib.book.provenance import code_hash, git_commit, hardware, versions
 from ccta_lib.errors import CctaError, InputError, MissingExtraError, ParameterError
 from ccta_lib.files import read_json, sha256_json, write_json
+from ccta_lib.in_use import in_use
 from ccta_lib.parallel import as_finished, check_workers
 from ccta_lib.progress import Progress
 from ccta_lib.schema import write_table
@@ -99,8 +101,10 @@ def run_study(
     ------
     ParameterError
         If a study is unknown.
-    InputError, CctaError
-        With one line per cell that failed, after all others have finished.
+    InputError
+        If another command is writing into the folder.
+    CctaError
+        Naming each cell that failed and why, after all others have finished.
     """
     check_workers(workers)
     names = list(STUDIES) if only is None else [n for n in STUDIES if n in only]
@@ -114,16 +118,27 @@ def run_study(
     keys = {c.label: cell_key(c, size) for listed in cells.values() for c in listed}
     todo = [c for listed in cells.values() for c in listed if not (_home(folder, c, keys) / CELL).is_file()]
     failed: dict[str, str] = {}
-    with report.task("Study", total=len(todo)) as advance:
+    with in_use(folder), report.task("Study", total=len(todo)) as advance:
+        for left in folder.glob("cells/*/.*.partial"):  # of a process killed while it kept a cell
+            shutil.rmtree(left)
+        waiting = Counter(c.study for c in todo)
+
+        def finish(name: str) -> None:
+            homes = [_home(folder, c, keys) for c in cells[name]]
+            _assemble(folder, name, cells[name], homes, size, size_name)
+
+        for name in [n for n in cells if not waiting[n]]:
+            finish(name)
         arguments = [(c, _home(folder, c, keys), folder / "workspace", size) for c in todo]
         for done, (i, fault) in enumerate(as_finished(run_cell, arguments, workers=workers), start=1):
             if fault:
                 failed[todo[i].label] = fault
                 report.say(f"{todo[i].label}: failed")
+            else:
+                waiting[todo[i].study] -= 1
+                if not waiting[todo[i].study]:
+                    finish(todo[i].study)
             advance(done, len(todo), todo[i].label)
-    for name, listed in cells.items():
-        if not any(c.label in failed for c in listed):
-            _assemble(folder, name, listed, [_home(folder, c, keys) for c in listed], size, size_name)
     if failed:
         raise CctaError(
             *["\n".join(f"study {label}: {fault}" for label, fault in failed.items())

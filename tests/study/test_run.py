@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
 
 pytest.importorskip("torch")
 
-from ccta_lib.errors import CctaError, ParameterError
+from ccta_lib.errors import CctaError, InputError, ParameterError
 from ccta_lib.files import read_json
 from ccta_lib.study import run as run_module
 from ccta_lib.study.run import STUDIES, cell_key, run_study, study_module
@@ -119,6 +121,41 @@ def test_one_study_leaves_the_tables_and_the_record_of_others(toy, tiny, tmp_pat
     run_study(tmp_path, tiny, only=["other"], workers=1)
     record = read_json(tmp_path / "study.json")["studies"]
     assert sorted(record) == ["other", "toy"]
+
+
+def test_a_second_command_in_the_same_folder_is_refused_and_leavings_of_a_killed_one_go(toy, tiny, tmp_path):
+    from ccta_lib.in_use import in_use
+
+    left = tmp_path / "cells" / "toy" / ".abc.1.partial"
+    left.mkdir(parents=True)
+    (left / "toy.parquet").write_bytes(b"half")
+    with (
+        ThreadPoolExecutor(1) as other,
+        in_use(tmp_path),
+        pytest.raises(InputError, match="is writing there"),
+    ):
+        other.submit(toy, tiny).result()
+    toy(tiny)
+    assert not left.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "cells", "made.txt", "study.json", "toy.parquet", "toy_notes.parquet",
+    ]  # fmt: skip
+
+
+def test_a_studys_tables_are_there_as_soon_as_its_own_cells_are(toy, tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(STUDIES, "later", "a_later_study")
+    later = ModuleType("a_later_study")
+    later.cells = lambda size: [run_module.Cell("later", "plain", 1)]
+
+    def run(cell, workspace):
+        assert (tmp_path / "toy.parquet").is_file()
+        raise InputError("stops here")
+
+    later.run = run
+    monkeypatch.setitem(sys.modules, "a_later_study", later)
+    with pytest.raises(CctaError, match="study later, plain, seed 1: stops here"):
+        run_study(tmp_path, tiny, only=["toy", "later"], workers=1)
+    assert list(read_json(tmp_path / "study.json")["studies"]) == ["toy"]
 
 
 def test_wrong_names_are_one_line_each(tiny, tmp_path):
