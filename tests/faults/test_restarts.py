@@ -1,7 +1,7 @@
 """Broken at every named moment, a command run again leaves the bytes that an undisturbed one leaves.
 
 The stages here are broken in turn at all their moments, each restart going on from the last break. The default of
-`make test-slow` is one kind of break a stage; CCTA_FAULTS=all breaks every stage in every way.
+`make test-slow` is one kind of break a stage; CCTA_EVERYTHING=1 breaks every stage in every way.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ CHAPTERS = (
     renamed("/tables/severity/.*csv$", 2), renamed("/figures/severity/.*pdf$"),
     renamed("/executed/severity.ipynb$"), renamed("/run.json$"),
 )  # fmt: skip
-EVERYTHING = os.environ.get("CCTA_FAULTS") == "all"
+EVERYTHING = os.environ.get("CCTA_EVERYTHING") == "1"
 
 
 def kinds(*usual: str) -> list[str]:
