@@ -44,8 +44,6 @@ TESTS = (
     "tests/plots",
     "tests/test_schema.py",
     "tests/training/test_objective.py",
-    "tests/book/test_compare.py",
-    "tests/book/test_interactive.py",
     "tests/cohort/test_table1.py",
     "tests/cohort/test_check.py",
     "tests/cohort/audit",
