@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 
@@ -49,6 +51,33 @@ def test_check_says_what_a_table_holds(call, cohort: Path) -> None:
         "4",
         "2",
     ]  # ECGs, exams, patients, labelled, positive
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (
+            errno.ENOSPC,
+            "/results: No space left on device; free some, and the same command goes on where it stopped",
+        ),
+        (errno.EACCES, "/results: Permission denied; choose a folder you may write to"),
+        (errno.EROFS, "/results: Read-only file system; choose a folder you may write to"),
+        (errno.EIO, "/results: Input/output error; look at this place"),
+        (None, "disk says no; look at this place"),
+    ],
+)
+def test_what_a_file_system_refuses_is_one_line_and_names_no_file(
+    call, monkeypatch: pytest.MonkeyPatch, number: int | None, says: str
+) -> None:
+    def refuse(*_: object) -> None:
+        path = "/results/Wang Wei.xml"
+        raise OSError("disk says no") if number is None else OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("ccta_lib.cohort.check.describe", refuse)
+    code, out, err = call("check", "table.csv")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith(says)
+    assert "Wang" not in err
 
 
 def test_check_lists_twenty_faults_and_counts_the_rest(call, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ccta_lib.cli.options import (
     seed_option,
     workers_option,
 )
+from ccta_lib.errors import InputError
 from ccta_lib.progress import TerminalProgress
 
 
@@ -167,15 +168,27 @@ def run(
 @click.argument("a", type=PathArgument)
 @click.argument("b", type=PathArgument)
 @click.option("--out", type=PathArgument, help="Folder for tables and page  [default: build/compare-A-B]")
-def compare(a: Path, b: Path, out: Path | None) -> None:
+@click.option("--within", type=click.FloatRange(min=0), help="Only tell whether all tables are the same to so much; "
+              "0 = to the byte. Exit code 2 if not.")  # fmt: skip
+def compare(a: Path, b: Path, out: Path | None, within: float | None) -> None:
     """Set two runs side by side: settings, predictions on the same ECGs, and every estimate; b minus a.
 
     \b
-    Example:
+    Examples:
       ccta compare build/demo build/hospital
+      ccta compare --within 1e-9 build/demo elsewhere/demo
     """
     from ccta_lib.book.compare_page import compare_runs
+    from ccta_lib.book.same_tables import table_differences
 
+    if within is not None:
+        if out:
+            raise InputError("--out and --within: give one of them; --within writes nothing")
+        count, faults = table_differences(a, b, within=within)
+        if faults:
+            raise InputError(*faults)
+        click.echo(f"{count} tables, all the same {'to the byte' if within == 0 else f'within {within:g}'}")
+        return
     target = out or Path("build") / f"compare-{a.resolve().name}-{b.resolve().name}"
     index = compare_runs(a, b, target)
     end_with_banner(b)

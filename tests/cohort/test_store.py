@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import pickle
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -243,3 +246,50 @@ def test_index_survives_as_plain_parquet(tmp_path: Path) -> None:
     columns = ["ecg_id", "row", "reason", "flags", "source", "source_sha256", "source_hz"]
     assert plain.columns.tolist() == columns
     assert str(plain["row"].dtype) == "Int64"
+
+
+def test_a_power_cut_costs_the_rows_it_took_and_no_other(tmp_path: Path) -> None:
+    """The journal may be on the disk and the samples not, and the journal itself may end in anything."""
+    whole = built(tmp_path / "whole")
+    writer = StoreWriter(tmp_path / "cut", IDS, key="k")
+    note = {"flags": "einthoven", "source": "a.hea", "source_sha256": "f" * 64, "source_hz": 1000.0}
+    writer.write([4, 0], ecgs(2), index=[note, {}])
+    writer.exclude(3, "flat lead", source="b.hea")
+    offset = np.load(tmp_path / "cut" / "signals.npy", mmap_mode="r").offset
+    with open(tmp_path / "cut" / "signals.npy", "r+b") as stream:
+        stream.seek(offset + 60_000)  # the second half of row 0
+        stream.write(bytes(60_000))
+    with open(tmp_path / "cut" / "journal.partial.jsonl", "ab") as stream:
+        stream.write(b'{"row": 1, "rea\0\0\0\0\n{"row": 2, "reason": ""}\n')
+    again = StoreWriter(tmp_path / "cut", IDS, key="k")
+    assert again.pending.tolist() == [0, 1, 2, 5]
+    again.write([0], ecgs(2)[1:])
+    again.write([1, 2, 5], ecgs(3, seed=1))
+    again.finish()
+    for name in ("signals.npy", "index.parquet", "store.json"):
+        assert (tmp_path / "cut" / name).read_bytes() == (whole.path / name).read_bytes()
+
+
+def test_samples_that_were_cut_off_are_never_taken_for_whole(tmp_path: Path) -> None:
+    store = built(tmp_path)
+    size = (tmp_path / "signals.npy").stat().st_size
+    os.truncate(tmp_path / "signals.npy", size // 2)
+    with pytest.raises(InputError, match=r"signals\.npy: was cut off; build the store again"):
+        WaveformStore.open(tmp_path)
+    writer = StoreWriter(tmp_path, IDS, key=store.key)
+    assert writer.pending.size == 6
+    assert built(tmp_path).path.joinpath("signals.npy").stat().st_size == size
+
+
+def test_a_write_that_the_disk_takes_in_parts_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(io.FileIO):
+        def write(self, content: Any) -> int:
+            return super().write(memoryview(content)[:7001])
+
+    writer = StoreWriter(tmp_path, IDS, key="k")
+    writer._signals.close()
+    writer._signals = Slow(tmp_path / "signals.npy", "r+")
+    writer.write([0], ecgs(1))
+    assert writer.digest(0) == StoreWriter.digest_of(ecgs(1)[0])
