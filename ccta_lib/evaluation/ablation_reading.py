@@ -164,7 +164,7 @@ def demand_sentence(differences: pd.DataFrame) -> str:
     return (
         f"{count(n).capitalize()} seeds and {k} comparisons ask much: the least p-value must be below {ALPHA / k:.2g}, which takes a mean difference "
         f"of {times:.1f} standard errors. One that has the same sign in every seed has p = {sign:.2g} in a sign test, so that whatever is shown rests on "
-        "the t distribution too: on differences that are about normal."
+        "the $t$ distribution too: on differences that are about normal."
     )
 
 
@@ -187,7 +187,7 @@ def inertness_sentence(spread: pd.DataFrame, ends: pd.DataFrame) -> str:
     else:
         text += "it does weigh arteries differently"
     moved = [
-        f"at a rate of {rate} {_one(spread, arm)['spread']:.2f}-fold (1/loss: {_one(spread, arm)['optimum']:.1f}-fold)"
+        f"{_one(spread, arm)['spread']:.2f}-fold at a rate of {rate} (1/loss: {_one(spread, arm)['optimum']:.1f}-fold)"
         for arm, rate in ((OWN_RATE, "0.01"), (FAST, "0.1"))
     ]
     return f"{text}. With a rate of its own the weights of a run come to differ: {' and '.join(moved)} on average."

@@ -63,11 +63,11 @@ CONTRASTS = (
     Contrast("original beside the copy", "copies alone"),
     Contrast("z-score per lead", "z-score over all leads"),
     Contrast("z-score per lead", "from scratch, z-score over all leads", "from scratch",
-             "z-score over all leads, both from scratch"),
-    Contrast("pretraining", "from scratch", BOTH, f"none against {BOTH}"),
-    Contrast("pretraining", "findings alone", BOTH, f"findings alone against {BOTH}"),
-    Contrast("pretraining", "infarction alone", BOTH, f"infarction alone against {BOTH}"),
-    Contrast("pretraining", REFERENCE, BOTH, f"shipped weights against {BOTH}"),
+             "z-score over all, from scratch"),
+    Contrast("pretraining in both stages", "from scratch", BOTH, "no pretraining"),
+    Contrast("pretraining in both stages", "findings alone", BOTH, "pretrained on findings alone"),
+    Contrast("pretraining in both stages", "infarction alone", BOTH, "pretrained on infarction alone"),
+    Contrast("pretraining in both stages", REFERENCE, BOTH, "shipped pretraining"),
 )  # fmt: skip
 """All comparisons, fixed beforehand; their macro-AUC differences form one Holm family."""
 
