@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ccta_lib.evaluation.seed_tables import MACRO, clause, over_seeds, with_macro
+from ccta_lib.evaluation.seed_tables import COMMON, MACRO, clause, over_seeds, with_macro
 
 TUNED = "nano, fine-tuned"
 RAW = "heart rate, age and sex"
@@ -56,11 +56,11 @@ def matched_table(matched: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        score, matched_on, metric, vessel ("macro" = mean of the vessels estimable in all seeds), estimate, low, high,
+        score, matched_on, metric, vessel ("macro" = mean of `COMMON`), estimate, low, high,
         sd, n, note.
     """
     by = ["score", "matched_on", "metric"]
-    return over_seeds(with_macro(matched, by), [*by, "vessel"])
+    return over_seeds(with_macro(matched, by, vessels=COMMON), [*by, "vessel"])
 
 
 def split_table(split: pd.DataFrame) -> pd.DataFrame:
@@ -69,9 +69,10 @@ def split_table(split: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        scored_by, metric, vessel (with "macro"), estimate, low, high, sd, n, note.
+        scored_by, metric, vessel ("macro" = mean of `COMMON`), estimate, low, high, sd, n, note.
     """
-    return over_seeds(with_macro(split, ["scored_by", "metric"]), ["scored_by", "metric", "vessel"])
+    by = ["scored_by", "metric"]
+    return over_seeds(with_macro(split, by, vessels=COMMON), [*by, "vessel"])
 
 
 def _one(table: pd.DataFrame, **values: object) -> pd.Series:

@@ -12,6 +12,8 @@ from ccta_lib.evaluation.results import NAN
 from ccta_lib.evaluation.seeds import mean_over_seeds
 
 MACRO = "macro"
+COMMON = ("RCA", "LAD", "LCX")
+"""The vessels of a macro mean where LM has but a dozen positive patients per seed."""
 
 
 def over_seeds(table: pd.DataFrame, by: Sequence[str], *, value: str = "estimate") -> pd.DataFrame:

@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ccta_lib.evaluation.results import NAN
-from ccta_lib.evaluation.seed_tables import MACRO, over_seeds, with_macro
+from ccta_lib.evaluation.seed_tables import COMMON, MACRO, over_seeds, with_macro
 from ccta_lib.evaluation.wording import interval_text
 
-COMMON = ("RCA", "LAD", "LCX")
-"""The vessels of the macro mean: at the study's size LM has a dozen positive patients per seed."""
 UNTOUCHED = "as recorded"
 MATERIAL = 0.02
 """A smaller loss of macro AUC is not called harm, whatever its interval."""
@@ -31,10 +29,10 @@ def condition_table(transport: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFra
     Returns
     -------
     DataFrame
-        One row per disturbance: kind, dose, what; estimate, low, high: change of the macro AUC over `COMMON` if nothing
-        were checked, with t interval over seeds; auc, slope, o_e: means over vessels and seeds; checked (ECGs),
-        excluded, flagged, silent (shares), reason, flags; verdict (one of `VERDICTS`); harm (bool): the interval lies
-        below zero and the mean loss is at least `MATERIAL`.
+        One row per disturbance: kind, dose, what, name (what, fit to stand alone); estimate, low, high: change of the
+        macro AUC over `COMMON` if nothing were checked, with t interval over seeds; auc, slope, o_e: means over
+        vessels and seeds; checked (ECGs), excluded, flagged, silent (shares), reason, flags; verdict (one of
+        `VERDICTS`); harm (bool): the interval lies below zero and the mean loss is at least `MATERIAL`.
     """
     keys = ["kind", "dose", "what"]
     wide = with_macro(transport, [*keys, "metric"], vessels=COMMON)
@@ -54,9 +52,14 @@ def condition_table(transport: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFra
     out = change.rename(columns={"n": "seeds"}).merge(
         shares.rename(columns={"n": "checked"}).join(words).reset_index(), on=keys, how="left"
     )
+    out["name"] = [_name(kind, what) for kind, what in zip(out["kind"], out["what"], strict=True)]
     out["verdict"] = [_verdict(e, f) for e, f in zip(out["excluded"], out["flagged"], strict=True)]
     out["harm"] = (out["high"] < 0) & (out["estimate"] <= -MATERIAL)
     return out
+
+
+def _name(kind: str, what: str) -> str:
+    return f"{what} exchanged" if kind == "exchanged electrodes" and " and " in what else what
 
 
 def _all_words(texts: pd.Series) -> str:
@@ -81,7 +84,7 @@ def display_conditions(table: pd.DataFrame) -> pd.DataFrame:
     said = [", ".join(filter(None, [r, f])) for r, f in zip(rows["reason"], rows["flags"], strict=True)]
     return pd.DataFrame(
         {
-            "disturbance": rows["what"],
+            "disturbance": rows["name"],
             "change of macro AUC": lost,
             "slope": rows["slope"],
             "O:E": rows["o_e"],
@@ -149,7 +152,7 @@ def transport_finding(conditions: pd.DataFrame, prevalence: pd.DataFrame) -> str
         told = "and none that passed in silence was shown to cost macro AUC"
     else:
         named = "; ".join(
-            f"{w} {e:+.2f}" for w, e in silent[["what", "estimate"]].head(MOST_NAMED).to_numpy()
+            f"{w} {e:+.2f}" for w, e in silent[["name", "estimate"]].head(MOST_NAMED).to_numpy()
         )
         rest = f" and {len(silent) - MOST_NAMED} more" if len(silent) > MOST_NAMED else ""
         told = f"but {len(silent)} passed in silence and cost macro AUC ({named}{rest})"

@@ -21,7 +21,7 @@ def harm_forest(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    table : what, estimate, low, high, verdict; disturbances that cannot be scored are drawn as text
+    table : name, estimate, low, high, verdict; disturbances that cannot be scored are drawn as text
     ax : axes to draw in
     """
     ax = ax or plt.subplots(figsize=(7.2, 7.5))[1]
@@ -34,7 +34,7 @@ def harm_forest(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.hlines(place, row["low"], row["high"], color=colour, linewidth=1)
         ax.plot(row["estimate"], place, marker, color=colour, markersize=5)
     ax.axvline(0, color=NEUTRAL, linewidth=0.8)
-    ax.set_yticks(range(len(rows)), rows["what"], fontsize=7)
+    ax.set_yticks(range(len(rows)), rows["name"], fontsize=7)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlabel("Change of macro AUC, had nothing been checked")
     marks = [

@@ -37,8 +37,9 @@ def tables(conditions, seeds=SEEDS):
                     {**keys, "vessel": vessel, "metric": m, "estimate": e, "n": 100, "n_pos": 20}
                     for m, e in values.items()
                 ]
-            checks.append({**keys, "n": 10, "excluded": excluded, "flagged": flagged, "silent": 10 - excluded - flagged,
-                           "reason": "flat lead" if excluded else "", "flags": "einthoven" if flagged else ""})  # fmt: skip
+            said = {"reason": "flat lead" if excluded else "", "flags": "einthoven" if flagged else ""}
+            counts = {"n": 10, "excluded": excluded, "flagged": flagged, "silent": 10 - excluded - flagged}
+            checks.append({**keys, **counts, **said})
     return pd.DataFrame(found), pd.DataFrame(checks)
 
 
@@ -49,9 +50,10 @@ def prevalences(auc_span=0.0):
             for k, target in enumerate((0.1, 0.5)):
                 step = np.log(target / (1 - target)) - np.log(0.25)
                 keys = {"vessel": vessel, "prevalence": target, "trained": 0.2, "tested": 0.2, "seed": seed}
-                rows += [{**keys, "correction": "none", "metric": "AUC", "estimate": 0.7 + auc_span * k + chance},
-                         {**keys, "correction": "none", "metric": "citl", "estimate": step + 0.1 + chance},
-                         {**keys, "correction": "known prevalence", "metric": "citl", "estimate": 0.1 + chance}]  # fmt: skip
+                plain, known = {**keys, "correction": "none"}, {**keys, "correction": "known prevalence"}
+                rows += [{**plain, "metric": "AUC", "estimate": 0.7 + auc_span * k + chance},
+                         {**plain, "metric": "citl", "estimate": step + 0.1 + chance},
+                         {**known, "metric": "citl", "estimate": 0.1 + chance}]  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -70,6 +72,10 @@ def test_verdict_and_harm():
     assert table.loc["caught", "checked"] == 40
     shown = display_conditions(table.reset_index())
     assert "as recorded" not in set(shown["disturbance"])
+    found, checks = (
+        t.replace({"kind": {"k": "exchanged electrodes"}}) for t in tables({"V1 and V2": (0.0, 0, 0)})
+    )
+    assert "V1 and V2 exchanged" in set(condition_table(found, checks)["name"])
     assert shown.set_index("disturbance").loc["silent", "verdict"] == "silent, harmful"
 
 
