@@ -202,7 +202,7 @@ def calibration_sentences(differences: pd.DataFrame) -> pd.DataFrame:
         arm, sentence
     """
     rows = differences.assign(verdict=verdicts(differences))
-    told = {SHOWN: "shown", SUGGESTED: "not after correction", NOT_SHOWN: "no difference shown"}
+    told = {SUGGESTED: "an interval without zero, untested", NOT_SHOWN: "no difference shown"}
     out = []
     for arm, name in ARMS.items():
         texts = []

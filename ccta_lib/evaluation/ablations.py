@@ -130,14 +130,15 @@ def calibration_differences(table: pd.DataFrame, *, vessel: str = "LM", level: f
     Parameters
     ----------
     table : arm, seed, vessel, metric (slope, intercept, o_e), value
-    vessel : which one; its differences form one Holm family
+    vessel : which one
     level : confidence level
 
     Returns
     -------
     DataFrame
         As `ablation_differences`, with metric slope, intercept or o_e, and mean (of the arm over seeds) and
-        mean_against. A seed where either value is undefined makes the difference undefined.
+        mean_against; p_holm NaN, for the chapter's one family is that of the macro-AUCs. A seed where either value is
+        undefined makes the difference undefined.
     """
     rows = []
     for contrast in [c for c in CONTRASTS if c.ingredient == "uncertainty weights"]:
@@ -149,8 +150,7 @@ def calibration_differences(table: pd.DataFrame, *, vessel: str = "LM", level: f
                 for name, arm in (("mean", contrast.arm), ("mean_against", contrast.against))
             }
             rows.append(_row(contrast, found, vessel=vessel, metric=metric) | means)
-    out = pd.DataFrame(rows)
-    return _with_holm(out, out["vessel"] == vessel)
+    return pd.DataFrame(rows).assign(p_holm=np.nan)
 
 
 def calibration_means(table: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
