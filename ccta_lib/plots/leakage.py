@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ccta_lib.plots.style import MARKERS, NEUTRAL, SERIES
+from ccta_lib.plots.style import COLOURS, MARKERS, NEUTRAL, SERIES
+from ccta_lib.schema import VESSELS
 
 TESTS = ("as in training", "no shortcut", "reversed")
 
@@ -56,7 +57,7 @@ def shortcut_curves(table: pd.DataFrame, *, title: str = "", ax: Axes | None = N
         ax.vlines(x, rows["low"], rows["high"], color=SERIES[k], linewidth=1)
         ax.plot(x, rows["estimate"], f"{MARKERS[k]}-", color=SERIES[k], markersize=4, label=test)
     ax.set_xticks(range(len(odds)), [f"{o:g}" for o in odds])
-    ax.set(xlabel="Odds ratio of noisy device and disease in training", ylabel="AUC", title=title)
+    ax.set(xlabel="Odds ratio of device and disease", ylabel="AUC", title=title)
     ax.set_xlim(-0.5, len(odds) - 0.5)
     ax.legend(title="In the test", title_fontsize=8)
     return ax
@@ -73,16 +74,15 @@ def same_ecg_shift(table: pd.DataFrame, *, title: str = "", ax: Axes | None = No
     """
     ax = ax or plt.subplots(figsize=(3.6, 2.6))[1]
     odds = sorted(table["odds"].unique())
-    for k, (vessel, rows) in enumerate(table.groupby("vessel", sort=False)):
-        rows = rows.sort_values("odds")
+    for k, vessel in enumerate(VESSELS):
+        rows = table[table["vessel"] == str(vessel)].sort_values("odds")
         x = np.array([odds.index(o) for o in rows["odds"]]) + (k - 1.5) * 0.08
-        ax.vlines(x, rows["low"], rows["high"], color=SERIES[k], linewidth=1)
-        ax.plot(x, rows["estimate"], f"{MARKERS[k]}-", color=SERIES[k], markersize=4, label=str(vessel))
+        colour = COLOURS[vessel]
+        ax.vlines(x, rows["low"], rows["high"], color=colour, linewidth=1)
+        ax.plot(x, rows["estimate"], f"{MARKERS[k]}-", color=colour, markersize=4, label=str(vessel))
     ax.axhline(0, color=NEUTRAL, linewidth=0.8)
     ax.set_xticks(range(len(odds)), [f"{o:g}" for o in odds])
     ax.set_xlim(-0.5, len(odds) - 0.5)
-    ax.set(
-        xlabel="Odds ratio of noisy device and disease in training", ylabel="Change of log odds", title=title
-    )
+    ax.set(xlabel="Odds ratio of device and disease", ylabel="Change of log odds", title=title)
     ax.legend()
     return ax
