@@ -151,14 +151,14 @@ def test_authors_by_hand(encoding: str, authors: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ("重度狭窄", "严重", "line 2, column 左前降支_诊断结果: found '严重'; expected one of 未见明显狭窄"),
-    ("2021-03-04", "04.03", "line 2, column 检查日期: found '04.03'"),
-    ("2021-03-04", "3/4/2021", "line 2, column 检查日期: found '3/4/2021'"),
+    ("重度狭窄", "严重", "line 2, column 左前降支_诊断结果: found the form 'aa'; expected one of 未见明显狭窄"),
+    ("2021-03-04", "04.03", "line 2, column 检查日期: found the form '99.99'"),
+    ("2021-03-04", "3/4/2021", "line 2, column 检查日期: found the form '9/9/9999'"),
     ("ecg/a.npy", "ecg/z.npy", "1 of 3 recordings are not there, the first in line 2"),
     ("ecg/c.npy", "ecg/a.npy", "line 4, column ECG文件路径: the same recording as line 2"),
     ("左回旋支_诊断结果", "左回旋支", "column 左回旋支_诊断结果 is missing"),
     ("P002", "", "line 4, column 患者编号: found an empty cell"),
-    ("女", "雌", "column 性别: found '雌'"),
+    ("女", "雌", "column 性别: found the form 'a'"),
     ("ecg\\b.npy", "", "line 3, column ECG文件路径: found an empty cell"),
 ])  # fmt: skip
 def test_wrong_authors_is_named(old: str, new: str, message: str, authors: Path, tmp_path: Path) -> None:

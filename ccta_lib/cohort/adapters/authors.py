@@ -17,7 +17,7 @@ import pandas as pd
 
 from ccta_lib.cohort.adapters.table import finish, read_text_table, relative, require_files
 from ccta_lib.cohort.formats.fields import clock_of, date_of, sex_of
-from ccta_lib.errors import ParameterError, TableError
+from ccta_lib.errors import ParameterError, TableError, form
 from ccta_lib.schema import Grade, Vessel
 
 PATIENT, EXAM_DATE, ECG_PATH = "患者编号", "检查日期", "ECG文件路径"
@@ -112,7 +112,8 @@ def _row(cells: Mapping[Hashable, Any]) -> tuple[dict[str, Any], list[str]]:
     if not patient:
         wrong.append(f"column {PATIENT}: found an empty cell; every ECG belongs to a patient")
     if day and when is None:
-        wrong.append(f"column {EXAM_DATE}: found {day!r}; expected a date such as 2021-03-04 or 2021年3月4日")
+        wrong.append(f"column {EXAM_DATE}: found the form {form(day)!r}; expected a date such as "
+                     "2021-03-04 or 2021年3月4日")  # fmt: skip
     if not cells[ECG_PATH].strip():
         wrong.append(f"column {ECG_PATH}: found an empty cell; give the .npy file")
     row: dict[str, Any] = {
@@ -123,12 +124,12 @@ def _row(cells: Mapping[Hashable, Any]) -> tuple[dict[str, Any], list[str]]:
         "sex": sex_of(cells.get(SEX)),
     }
     if cells.get(SEX, "").strip() and row["sex"] is None and cells[SEX].strip() not in {"未知", "不详"}:
-        wrong.append(f"column {SEX}: found {cells[SEX]!r}; expected 男 or 女")
+        wrong.append(f"column {SEX}: found the form {form(cells[SEX])!r}; expected 男 or 女")
     for vessel, column in RESULTS.items():
         word = cells[column].strip()
         if word and word not in WORDS:
             wrong.append(
-                f"column {column}: found {word!r}; expected one of {', '.join(WORDS)}, or an empty cell"
+                f"column {column}: found the form {form(word)!r}; expected one of {', '.join(WORDS)}, or an empty cell"
             )
         row[vessel.grade_column] = str(WORDS[word]) if word in WORDS else None
     return row, wrong
