@@ -51,6 +51,7 @@ from ccta_lib.schema import VESSELS, labels
     (BELOW, -0.2, -0.01, HELD), (BELOW, 0.01, 0.2, REVERSED), (BELOW, -0.1, 0.0, UNDECIDED),
     (SIMILAR, -0.04, 0.04, HELD), (SIMILAR, 0.06, 0.2, REVERSED), (SIMILAR, -0.2, -0.06, REVERSED),
     (SIMILAR, -0.04, 0.06, UNDECIDED), (SIMILAR, 0.04, 0.06, UNDECIDED),
+    (ABOVE, 0.1, np.nan, UNDECIDED), (BELOW, np.nan, -0.1, UNDECIDED),
     (ABOVE, np.nan, 0.2, UNDECIDED), (SIMILAR, np.nan, np.nan, UNDECIDED),
 ])  # fmt: skip
 def test_verdict_by_hand(rule: str, low: float, high: float, expected: str) -> None:

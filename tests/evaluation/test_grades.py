@@ -25,6 +25,9 @@ def test_boxes_are_quantiles_and_an_absent_grade_keeps_its_place(predictions):
         list(np.quantile(severe, [0.05, 0.5, 0.95]))
     )
     boxes = severity_boxes(points[points["grade"] != "mild"])
+    assert list(boxes) == [
+        "vessel", "cohort", "unit", "grade", "n", "q05", "q25", "median", "q75", "q95", "data_kind"]  # fmt: skip
+    assert set(boxes["data_kind"]) == {"simulated"}
     empty = boxes[boxes["grade"] == "mild"]
     assert (empty["n"] == 0).all()
     assert empty["median"].isna().all()
@@ -63,6 +66,7 @@ def test_a_level_that_repeats_the_patient_level_stands_once(predictions, make):
     named = with_keys(severity_table(table, units=["patient", "ecg"]))
     found = set(named["patients"])
     assert found == {"internal, patient level", "internal, ECG level", "external, patient level"}
+    assert "internal, examination level" in set(with_keys(severity_table(table, units=["exam"]))["patients"])
     alone = with_keys(severity_table(single, units=["ecg"]))
     assert set(alone["patients"]) == {"external, ECG level"}
     assert set(alone["grades"]) == {"all grades", "below severe"}

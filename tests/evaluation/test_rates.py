@@ -105,3 +105,14 @@ def test_wrong_input_raises():
     ):
         with pytest.raises(InputError):
             operating_points(y, p, cut)
+
+
+def test_the_standard_error_is_that_of_the_effective_size():
+    plain = rate_interval([1, 0, 0, 1, 0])
+    assert plain.se == pytest.approx((0.4 * 0.6 / 5) ** 0.5)
+    twice = rate_interval([1, 1, 0, 0, 0, 0, 1, 1, 0, 0], groups=[1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
+    # Both rows of a patient agree, so that five patients are all there is, with 5 / 4 for their estimated mean.
+    assert twice.se == pytest.approx((0.4 * 0.6 / 4) ** 0.5)
+    assert math.isnan(rate_interval([1, 0], groups=["a", "a"]).se)
+    assert rate_interval([1, 0], groups=["a", "a"]).note == "one patient: no interval"
+    assert rate_interval([]).note == "no rows: rate undefined"

@@ -22,6 +22,7 @@ from ccta_lib.evaluation import (
     discrimination_table,
     followup_patients,
     infarction_at_risk,
+    infarction_bars,
     infarction_curves,
     interaction_test,
     jonckheere_terpstra,
@@ -48,9 +49,10 @@ from ccta_lib.evaluation.decision_summary import ideal_decision
 from ccta_lib.evaluation.differences import auc_stratum_difference
 from ccta_lib.evaluation.discrimination import SINGLE
 from ccta_lib.evaluation.ensembles import recalibration_aucs
+from ccta_lib.evaluation.infarction_factors import PRIOR_MI, infarction_factors
 from ccta_lib.evaluation.panels import interval_widths
 from ccta_lib.evaluation.recalibration import locally_updated_predictions
-from ccta_lib.evaluation.tables import data_kind
+from ccta_lib.evaluation.tables import data_kind, slice_of
 from ccta_lib.schema import VESSELS
 
 Y = np.array([0, 0, 0, 1, 1, 1])
@@ -343,6 +345,17 @@ def test_nobody_is_followed_past_the_horizon(make):
     curves = infarction_curves(table, thresholds=thresholds, any_vessel=False, horizon=700)
     assert set(curves.loc[curves["vessel"] == "RCA", "group"]) == {"low"}
     assert set(curves.loc[curves["vessel"] == "LAD", "group"]) == {"high"}
+    bars = infarction_bars(table, thresholds=thresholds, any_vessel=False, windows=(100, 5000))
+    empty = bars[(bars["vessel"] == "RCA") & (bars["group"] == "high")]
+    assert empty["time"].tolist() == [100, 5000]
+    assert empty["note"].tolist() == ["no patient"] * 2
+    assert empty[["incidence", "low", "high"]].isna().all(axis=None)
+    assert empty[["at_risk", "events"]].to_numpy().tolist() == [[0, 0], [0, 0]]
+    assert list(bars) == list(bars.loc[:, ~bars.columns.duplicated()])
+    assert set(bars.columns) == {*curves.columns, "note"}
+    beyond = bars[(bars["vessel"] == "RCA") & (bars["group"] == "low") & (bars["time"] == 5000)]
+    assert set(beyond["note"]) == {"nobody followed so long"}
+    assert beyond[["incidence", "low", "high"]].isna().all(axis=None)
     counts = infarction_at_risk(table, thresholds=thresholds, times=[0, 350, 700], any_vessel=False)
     nobody = counts[(counts["vessel"] == "RCA") & (counts["group"] == "high")]
     assert nobody["at_risk"].tolist() == [0, 0, 0]
@@ -456,3 +469,29 @@ def test_a_title_without_a_slope_says_so(make):
     assert "; slope not estimable\nBrier 0." in title
     assert "; slope " in panel_titles(table, vessels=["RCA"])["RCA"]
     assert "not estimable" not in panel_titles(table, vessels=["RCA"])["RCA"]
+
+
+def test_nothing_is_avoided_per_hundred_at_a_threshold_of_zero():
+    found = net_benefit_difference(Y, P, [0.0, 0.25], n_boot=30)
+    assert np.isnan(found.loc[0, ["avoided", "avoided_low", "avoided_high"]].astype(float)).all()
+    model, treat_all = found.loc[1, "model"], found.loc[1, "treat_all"]
+    assert found.loc[1, "avoided"] == pytest.approx(100 * (model - treat_all) * 3)
+
+
+def test_a_factor_that_is_unknown_leaves_the_patient_out(make):
+    table = make(80, cohort="followup", seed=5)
+    patients = followup_patients(table, horizon=700)
+    rows = table.set_index("ecg_id").loc[patients["ecg_id"]]
+    known = rows[["prior_mi", "age", *[f"grade_{v.lower()}" for v in ALL]]].notna().all(axis=1).to_numpy()
+    found = infarction_factors(table)
+    assert not known.all()
+    assert (found["n"] == known.sum()).all()
+    assert (found["n_pos"] == patients.loc[known, "event"].sum()).all()
+    prior = found.set_index("term").loc[PRIOR_MI]
+    assert prior["with_factor"] == rows.loc[known, "prior_mi"].sum()
+
+
+def test_a_vessel_without_a_grade_column_has_no_grades(make):
+    part = slice_of(make(10).drop(columns="grade_lm"), "LM", "internal", "ecg")
+    assert part.grade.shape == (0,)
+    assert (part.n_patients, part.n_pos_patients) == (0, 0)

@@ -84,7 +84,7 @@ class Covering:
     def of(self, mutant: Mutant, text: str, *, budget: float) -> list[str]:
         """Tests that run the mutant's statement; for what runs at import, the tests of the module's users.
 
-        Cheapest first, as many as `budget` seconds hold.
+        Cheapest first, as many as `budget` seconds hold, and at least one.
         """
         contexts = self._contexts(mutant, text)
         found = set(self._tests(contexts - {""}))
@@ -92,7 +92,7 @@ class Covering:
             found |= self._users(mutant.path)
         ordered = sorted(found, key=lambda test: (self.tests[test]["seconds"], test))
         spent = accumulate(self.tests[test]["seconds"] for test in ordered)
-        return [test for test, until in zip(ordered, spent, strict=True) if until <= budget]
+        return [test for test, until in zip(ordered, spent, strict=True) if until <= budget] or ordered[:1]
 
     def at_import(self, mutant: Mutant, text: str) -> bool:
         """Tell whether the mutant's statement runs at import and no test runs it again."""

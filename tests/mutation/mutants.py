@@ -44,11 +44,11 @@ class Mutant:
 
     def line(self, text: str) -> str:
         """The changed line (the first, of a change that spans several), before and after."""
-        old, new = text.splitlines(), self.source(text).splitlines()
+        old, new = ([line.strip() for line in lines.splitlines()] for lines in (text, self.source(text)))
         at = self.start[0] - 1
         while at < min(len(old), len(new)) - 1 and old[at] == new[at]:
             at += 1
-        return f"{old[at].strip()}  ->  {new[at].strip()}"
+        return f"{old[at]}  ->  {new[at]}"
 
 
 class _Visitor(MutationVisitor):
