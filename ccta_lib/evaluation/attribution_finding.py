@@ -27,9 +27,9 @@ _CALLED = {
 }
 _SANITY = (
     (FAILS, "{} failed the check with random weights"),
-    (PASSES, "{} passed the check with random weights"),
-    (UNDECIDED, "that check did not decide about {}"),
-    (NOT_ESTIMABLE, "that check has no interval for {}"),
+    (PASSES, "{} passed it"),
+    (UNDECIDED, "it did not decide about {}"),
+    (NOT_ESTIMABLE, "it has no interval for {}"),
 )
 
 
@@ -58,13 +58,17 @@ def _beaten(compared: pd.DataFrame, trivial: str, called: str) -> str:
         rows[~shown],
     )
     told = []
-    if len(better):
-        told.append(f"{_named(better)} agreed better with what was planted than {called}")
-    if len(worse):
-        told.append(f"{_named(worse)} agreed worse with {'it' if told else 'what was planted'} than {called}")
+    for some, word in ((better, "better"), (worse, "worse")):
+        if len(some) == len(rows) > 1:
+            told.append(
+                f"all {len(rows)} methods agreed {word} with what was planted than {called} ({_held_to(rows)})"
+            )
+        elif len(some):
+            told.append(f"{_named(some)} {word}" if told else
+                        f"{_named(some)} agreed {word} with what was planted than {called}")  # fmt: skip
     if len(rest):
-        told.append(f"for {_named(rest)} no difference from {called} was shown")
-    return ", and ".join(told)
+        told.append(f"for {_named(rest)} no difference {'' if told else f'from {called} '}was shown")
+    return ", ".join(told)
 
 
 def _named(rows: pd.DataFrame) -> str:
@@ -74,6 +78,15 @@ def _named(rows: pd.DataFrame) -> str:
         names = [f"{spoken(r['method'])} {r['value']:.2f}" for _, r in part.iterrows()]
         groups.append(f"{_listed(names)} (against {against:.2f})")
     return " and ".join(groups)
+
+
+def _held_to(rows: pd.DataFrame) -> str:
+    first = rows.drop_duplicates("grid")
+    parts = [
+        f"at most {rows.loc[rows['grid'] == r['grid'], 'value'].max():.2f} against {r['value_trivial']:.2f} by {r['grid']}"
+        for _, r in first.iterrows()
+    ]
+    return _listed(parts)
 
 
 def _sane(checks: pd.DataFrame) -> str:
@@ -86,7 +99,7 @@ def _sane(checks: pd.DataFrame) -> str:
         if len(some):
             names = [f"{spoken(r['method'])} ({r['estimate']:.2f})" for _, r in some.iterrows()]
             told.append(words.format(_listed(names)))
-    return ", ".join(told) + " (in brackets: how much of the map's ranking stayed)"
+    return ", ".join(told) + " (in brackets: how much of the ranking of a map's sizes stayed)"
 
 
 def _listed(names: Sequence[str]) -> str:
