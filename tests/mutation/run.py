@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -68,12 +69,16 @@ OPEN = ("survived", "uncovered")
 )
 @click.option("--again", is_flag=True, help="Only what survived at the commits judged before.")
 @click.option("--only", multiple=True, help="Only files whose path contains this.")
+@click.option(
+    "--tests", multiple=True, default=TESTS, help="Test files and folders; default: those of the files."
+)
 def main(
-    size: int, seed: int, out: Path, commit: str, budget: float, again: bool, only: tuple[str, ...]
-) -> None:
+    size: int, seed: int, out: Path, commit: str, budget: float, again: bool, only: tuple[str, ...],
+    tests: tuple[str, ...],
+) -> None:  # fmt: skip
     """Judge a seeded sample of the mutants and write verdicts.csv."""
     sha = subprocess.check_output(["git", "rev-parse", "--short=12", commit], cwd=ROOT, text=True).strip()
-    bench = Bench(out.resolve(), sha, budget)
+    bench = Bench(out.resolve(), sha, tests, budget)
     files = sorted(
         {path.relative_to(bench.tree).as_posix() for pattern in CODE for path in bench.tree.glob(pattern)}
     )
@@ -111,9 +116,10 @@ def main(
 class Bench:
     """A frozen copy of a commit, what its tests cover, and the verdicts."""
 
-    def __init__(self, out: Path, sha: str, budget: float) -> None:
-        self.budget = budget
-        self.sha, self.folder, self.file = sha, out / sha, out / "verdicts.csv"
+    def __init__(self, out: Path, sha: str, tests: tuple[str, ...], budget: float) -> None:
+        self.sha, self.tests, self.budget = sha, tests, budget
+        chosen = "" if tests == TESTS else "-" + hashlib.sha1("\0".join(tests).encode()).hexdigest()[:6]
+        self.folder, self.file = out / f"{sha}{chosen}", out / "verdicts.csv"
         self.tree = self.folder / "tree"
         self.tree.mkdir(parents=True, exist_ok=True)
         # Every file as committed, also after a kill in the middle of a mutant.
@@ -147,7 +153,7 @@ class Bench:
             "-p",
             "no:cacheprovider",
             *coverage,
-            *TESTS,
+            *self.tests,
         ]
         if subprocess.run(command, cwd=self.tree, env=environment).returncode:
             raise click.ClickException("the tests fail before anything is mutated")
@@ -219,7 +225,9 @@ class Bench:
                 return True
 
         self._enter()
-        return int(pytest.main([*TESTS, *OPTIONS, f"--basetemp={self.folder}/temporary"], plugins=[Loop()]))
+        return int(
+            pytest.main([*self.tests, *OPTIONS, f"--basetemp={self.folder}/temporary"], plugins=[Loop()])
+        )
 
     def judge_afresh(self, mutant: Mutant, text: str) -> None:
         """Judge a mutant in a process that imports the project from the mutated file."""
