@@ -143,7 +143,7 @@ def optimism_finding(table: pd.DataFrame) -> str:
     else:
         start = f"No effect of choosing the epoch on the reported fold was shown {shown}"
     return (
-        f"{start}, beyond what the networks' true AUC gained by {_part(rows[BEYOND])}; compared with the true AUC "
+        f"{start}, which is {_part(rows[BEYOND])} more than the networks' true AUC gained; compared with the true AUC "
         f"itself, the paper's way {_bias(paper)} and the nested way {_bias(nested)}. "
         "This is a property of this simulator, of cohorts of this size and of so many epochs."
     )
@@ -154,7 +154,8 @@ def _signed(row: pd.Series) -> str:
 
 
 def _part(row: pd.Series) -> str:
-    return f"{row['estimate']:+.3f}" if np.isnan(row["low"]) else _signed(row)
+    estimate, _, limits = _signed(row).partition(", ")
+    return estimate if np.isnan(row["low"]) else f"{estimate} ({limits})"
 
 
 def _bias(row: pd.Series) -> str:

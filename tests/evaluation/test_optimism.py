@@ -109,7 +109,7 @@ def test_the_sentence_says_what_the_intervals_allow(added, bias, words):
     assert "a property of this simulator" in said
     assert "8 cohorts" in said
     beyond = row(optimism_table(cohorts(added, bias)), BEYOND)
-    assert f"true AUC gained by {beyond['estimate']:+.3f}, 95 % interval {beyond['low']:+.3f} to" in said
+    assert f"which is {beyond['estimate']:+.3f} (95 % interval {beyond['low']:+.3f} to" in said
 
 
 def test_cohorts_that_do_not_differ_allow_no_sentence():
