@@ -72,6 +72,16 @@ def test_predictions_bring_their_side_tables(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run" / "run.json").read_text())["data_kind"] == "user"
 
 
+def test_a_run_carries_on_nothing_that_may_name_people(tmp_path: Path) -> None:
+    rows = [{"ecg_id": "e1", "patient_id": "p1", "waveform": "Wang Wei.xml", "name": "Wang Wei", "born": "1961-03-07",
+             "age": 60, **{v.prob_column: 0.1 for v in VESSELS}}]  # fmt: skip
+    write_table(pd.DataFrame(rows), tmp_path / "given.csv")
+    take_predictions(tmp_path / "given.csv", tmp_path / "run")
+    kept = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    assert {"ecg_id", "patient_id", "age", "prob_lm"} <= set(kept)
+    assert not {"waveform", "name", "born"} & set(kept)
+
+
 def test_two_tables_are_one_too_many(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="give one of them"):
         make_book(small_profile(), tmp_path, cohort=tmp_path / "a", predictions=tmp_path / "b")
