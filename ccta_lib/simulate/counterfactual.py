@@ -22,6 +22,9 @@ from ccta_lib.simulate.patients import Cohort, CohortName, draw_cohort
 from ccta_lib.simulate.synthesis import synthesise
 from ccta_lib.simulate.waves import Waves
 
+INJURED = (Vessel.RCA, Vessel.RCA, Vessel.LAD, Vessel.LAD, Vessel.LCX)
+"""Whose territory each direction of transmural injury is (`Settings.injury_direction`)."""
+
 
 @dataclass(frozen=True)
 class Counterfactual:
@@ -54,11 +57,21 @@ def without_stenosis(cohort: Cohort, vessel: Vessel) -> Cohort:
 def paired_waves(cohort: Cohort, block: int, vessel: Vessel, *, job: Job) -> tuple[Waves, Waves]:
     """Draw one block's waves twice from the same numbers: as they are, and without the stenosis of `vessel`.
 
-    The second keeps rate and timing of the first, so that only amplitudes of ST and T differ.
+    The second keeps rate and timing of the first, so that only amplitudes of ST and T differ. Transmural injury in the
+    vessel's own territory goes with its stenosis; it does not move to the vessel that is then the worst.
     """
     factual, _ = block_waves(cohort, block, seed=job.seed, settings=job.settings)
-    other, _ = block_waves(without_stenosis(cohort, vessel), block, seed=job.seed, settings=job.settings)
+    removed = without_stenosis(cohort, vessel)
+    other, _ = block_waves(removed, block, seed=job.seed, settings=job.settings)
+    own = np.array([VESSELS.index(v) for v in INJURED], dtype=int)[factual.injury] == VESSELS.index(vessel)
+    own &= factual.injury >= 0
     changed = {name: getattr(other, name) for name in ("amplitude", "planted", "injury", "burden")}
+    if own.any():
+        calm = dataclasses.replace(job.settings, injury=0.0)
+        uninjured, _ = block_waves(removed, block, seed=job.seed, settings=calm)
+        for name, values in changed.items():
+            mask = own.reshape(-1, *[1] * (values.ndim - 1))
+            changed[name] = np.where(mask, getattr(uninjured, name), values)
     return factual, dataclasses.replace(factual, **changed)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from ccta_lib.errors import InputError
 from ccta_lib.schema import VESSELS, Vessel
 from ccta_lib.simulate import DEFAULT_SETTINGS, CohortSizes
 from ccta_lib.simulate.cohort import Job, block_signals
-from ccta_lib.simulate.counterfactual import counterfactuals, paired_waves, without_stenosis
+from ccta_lib.simulate.counterfactual import INJURED, counterfactuals, paired_waves, without_stenosis
 from ccta_lib.simulate.leads import twelve
 from ccta_lib.simulate.patients import Cohort, draw_cohort
 from ccta_lib.simulate.waves import ST, T
@@ -40,6 +42,22 @@ def test_only_st_and_t_of_the_affected_change(cohort: Cohort, vessel: Vessel) ->
     assert (np.abs(moved[mine][:, :, [ST, T]]).max(axis=(1, 2)) > 0).all()
     for name in ("center", "left", "right", "st_end", "rate", "qrs_ms"):
         np.testing.assert_array_equal(getattr(factual, name), getattr(without, name))
+
+
+def test_injury_goes_with_its_own_stenosis_and_moves_to_no_other_vessel() -> None:
+    """Nearly everybody with severe disease is injured here; found on a pair whose injury had moved from RCA."""
+    job = dataclasses.replace(JOB, settings=dataclasses.replace(DEFAULT_SETTINGS, injury=1.0))
+    people = draw_cohort("internal", job.sizes, seed=job.seed, settings=job.settings)
+    seen = set()
+    for vessel in (Vessel.RCA, Vessel.LAD, Vessel.LCX):
+        for block in (0, 1):
+            factual, without = paired_waves(people, block, vessel, job=job)
+            territory = np.array([*INJURED, None], dtype=object)[factual.injury]
+            own = territory == vessel
+            assert (without.injury[own] == -1).all()
+            np.testing.assert_array_equal(without.injury[~own], factual.injury[~own])
+            seen.update(territory[own])
+    assert seen == {Vessel.RCA, Vessel.LAD, Vessel.LCX}
 
 
 def test_the_change_is_what_the_simulator_says_it_planted(cohort: Cohort) -> None:
