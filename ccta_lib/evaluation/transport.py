@@ -141,13 +141,12 @@ def transport_finding(conditions: pd.DataFrame, prevalence: pd.DataFrame) -> str
     prevalence : of `prevalence_table`
     """
     rows = conditions[conditions["what"] != UNTOUCHED]
-    judged = rows[rows["low"].notna() | rows["estimate"].isna()]
-    if rows["low"].isna().all():
+    if (rows["seeds"] < 2).all():
         return ("What disturbed ECGs cost cannot be said from these tables (one seed: no interval); a property of this "
                 "simulator either way.")  # fmt: skip
-    silent = judged[judged["harm"] & (judged["verdict"] == "silent")].sort_values("estimate")
-    stopped = int(judged["verdict"].isin(["caught", "flagged"]).sum())
-    start = f"The input checks caught or flagged {stopped} of {len(judged)} disturbances"
+    silent = rows[rows["harm"] & (rows["verdict"] == "silent")].sort_values("estimate")
+    stopped = int(rows["verdict"].isin(["caught", "flagged"]).sum())
+    start = f"The input checks caught or flagged {stopped} of {len(rows)} disturbances"
     if silent.empty:
         told = "and none that passed in silence was shown to cost macro AUC"
     else:
