@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ccta_lib.plots.style import COLOURS, HIGH_RISK, LOW_RISK, NEUTRAL
+from ccta_lib.plots.style import COLOURS, HIGH_RISK, LINES, LOW_RISK, NEUTRAL
 from ccta_lib.schema import Vessel
 
 LOOKS = {
@@ -43,7 +43,7 @@ def auc_by_patients(
     ax.axhline(0.5, color=NEUTRAL, linewidth=0.6)
     ax.set(ylabel="AUC", title=title)
     _patient_axis(ax, curves["patients"])
-    ax.legend(fontsize=7)
+    ax.legend(fontsize=7, loc="lower right")
     return ax
 
 
@@ -91,9 +91,10 @@ def vessel_ceilings(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for name, part in curves.groupby("vessel", sort=False):
         left = (part["ideal"] - part["estimate"]) / (part["ideal"] - 0.5)
         vessel = Vessel(str(name))
-        ax.plot(part["patients"], left, color=COLOURS[vessel], marker=".", label=str(name))
+        ax.plot(part["patients"], left, color=COLOURS[vessel], linestyle=LINES[vessel], marker=".",
+                label=str(name))  # fmt: skip
     ax.axhline(0, color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=0)
-    ax.set(ylabel="Share of the lead over chance not reached")
+    ax.set(ylabel="Share of the lead not reached")
     _patient_axis(ax, curves["patients"])
     ax.legend(fontsize=7)
     return ax
