@@ -89,7 +89,7 @@ def test_waveforms_of_an_older_folder_are_kept(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def large() -> Cohort:
-    sizes = CohortSizes.scaled(60_000, 1, 1)
+    sizes = CohortSizes.scaled(25_000, 1, 1)
     return draw_cohort("internal", sizes, seed=11, settings=DEFAULT_SETTINGS)
 
 
