@@ -96,5 +96,7 @@ def test_numbers_as_text() -> None:
         "0.00 [0.00, 0.03]",
     ]
     assert list(compact(rows)) == said
+    small = pd.DataFrame({"estimate": [0.00123], "low": [0.0004], "high": [0.02]})
+    assert compact(small).tolist() == ["0.001 [0.000, 0.020]"]  # never more than three decimals
     wide = across(rows.iloc[[3, 0]], by=["m"], columns="v")
     assert wide.to_dict("list") == {"m": ["d", "a"], "RCA": ["not estimable", said[0]]}

@@ -19,6 +19,7 @@ from ccta_lib.evaluation import (
     infarction_table,
     kaplan_meier,
     logrank,
+    proportional_hazards_test,
 )
 
 HALF = dict.fromkeys(RISK_THRESHOLDS, 0.3)
@@ -187,3 +188,40 @@ def test_an_unknown_probability_is_in_neither_group():
     first = got[got["analysis"] == "primary"].iloc[0]
     assert (first["n_high"], first["n_low"]) == (2, 1)  # c and d; b; a's probability is unknown
     assert "probability unknown: 1" in first["excluded"]
+
+
+@pytest.mark.parametrize("origin", ["ccta", "ecg", "paper"])
+def test_each_row_is_that_of_its_function_with_the_entry_of_its_origin(make, origin):
+    followup = make(150, cohort="followup", seed=6)
+    table = infarction_table(followup, thresholds=HALF, vessels=["LAD"], any_vessel=False, origins=[origin])
+    rows = table[table["analysis"] == "primary"].set_index("metric")
+    people = followup_patients(followup, origin=origin, horizon=700)
+    high = people["prob_lad"] >= 0.3
+    entry = people["entry"] if origin == "ecg" else None
+    test = logrank(people["time"], people["event"], high, entry=entry)
+    given = pd.DataFrame({"high": high.astype(float)})
+    ratio = cox_hazard_ratio(people["time"], people["event"], given, entry=entry).iloc[0]
+    zph = proportional_hazards_test(people["time"], people["event"], given, entry=entry).iloc[0]
+    limits = ["estimate", "low", "high", "p_value"]
+    assert rows.loc["log-rank", limits].astype(float).tolist() == pytest.approx(
+        [test.statistic, np.nan, np.nan, test.p_value], nan_ok=True
+    )
+    assert rows.loc["hazard ratio", limits].astype(float).tolist() == pytest.approx(
+        ratio[["hazard_ratio", "low", "high", "p_value"]].astype(float).tolist()
+    )
+    assert rows.loc["proportional hazards", limits].astype(float).tolist() == pytest.approx(
+        [zph["statistic"], np.nan, np.nan, zph["p_value"]], nan_ok=True
+    )
+    assert rows["method"].to_dict() == {
+        "log-rank": "log-rank chi-squared",
+        "hazard ratio": "Cox, Efron ties",
+        "proportional hazards": "score test, Kaplan-Meier time",
+    }
+    counted = [high.sum(), (~high).sum(), people["event"][high].sum(), people["event"][~high].sum()]
+    for metric in rows.index:
+        assert rows.loc[metric, ["n_high", "n_low", "events_high", "events_low"]].tolist() == counted
+    assert rows.loc["log-rank", "p_holm"] == test.p_value  # a family of one
+    assert rows["p_holm"].drop("log-rank").isna().all()
+    free = people["prior_mi"].eq(False).fillna(False)
+    without = table[(table["analysis"] == "prior MI excluded") & (table["metric"] == "log-rank")].iloc[0]
+    assert without["n"] == free.sum()

@@ -157,6 +157,13 @@ def test_a_share_of_table1_is_of_ecgs_with_patients_as_clusters(predictions: pd.
         [100 * expected.estimate, 100 * expected.low, 100 * expected.high]
     )
     assert (cell["n"], cell["place"], cell["quantity"]) == (len(rows), "Table 1", "percent")
+    wide = pick(
+        table1_comparison(predictions, level=0.99),
+        characteristic="Hypertension",
+        level="Yes",
+        cohort="internal",
+    )
+    assert wide["low"] < cell["low"] < cell["high"] < wide["high"]
     assert cell["paper"] == paper_table1().query(
         "characteristic == 'Hypertension' and level == 'Yes' and cohort == 'internal'")["percent"].item()  # fmt: skip
     real = table1_comparison(predictions.assign(data_kind="user"))

@@ -44,6 +44,8 @@ def test_optimism_is_the_reported_fold_at_its_own_best_epoch_minus_nested() -> N
 def test_a_vessel_never_labelled_is_left_out() -> None:
     assert vessel_optimism(LOG)["vessel"].tolist() == ["RCA", "LAD", "LCX"]
     assert vessel_optimism(LOG)["optimism"].tolist() == pytest.approx([0.05] * 3)
+    assert list(vessel_optimism(LOG)) == ["vessel", "nested_auc", "paper_auc", "optimism"]
+    assert vessel_optimism(LOG).loc[0, ["nested_auc", "paper_auc"]].tolist() == pytest.approx([0.6, 0.65])
     assert set(by_vessel(LOG, "auc_outer")["vessel"]) == {"RCA", "LAD", "LCX"}
 
 
