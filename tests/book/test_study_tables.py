@@ -14,6 +14,7 @@ from ccta_lib.book.study import find_study, origin, study_entry
 from ccta_lib.errors import InputError
 from ccta_lib.files import write_json
 from ccta_lib.schema import VESSELS, write_table
+from ccta_lib.study.size import load_size
 
 TEXT = """\
 ---
@@ -128,3 +129,23 @@ def test_without_the_table_the_chapter_says_so_in_a_sentence(run_dir: Path, sour
     cells = nbformat.read(run_dir / "executed" / "cohort.ipynb", as_version=4).cells
     assert len(cells) == 1
     assert "needs `toy.parquet` of the studies, not available here; `ccta study` makes it." in cells[0].source
+
+
+def test_every_table_a_chapter_names_is_shipped_whole_and_of_the_shipped_size() -> None:
+    pytest.importorskip("jupytext")
+    sources = [s for s in map(runner.read_chapter, runner.chapter_names()) if s.study]
+    assert len(sources) == 7
+    size = load_size("study")
+    for source in sources:
+        for table in source.study:
+            path = module.shipped_study() / f"{table}.parquet"
+            made = study_entry(path)
+            assert made, f"{source.name}: {table} is not shipped"
+            assert path.stat().st_size < 1_000_000
+            assert made["size"] == "study"
+            assert made["shared"] == size.shared()
+            assert made["section"] == size.section(made["study"])
+            frame = pd.read_parquet(path)
+            assert list(frame.columns[:3]) == ["study", "arm", "seed"]
+            assert set(frame["study"]) == {made["study"]}
+            assert set(frame["seed"]) <= set(made["seeds"])  # some tables are of one seed
