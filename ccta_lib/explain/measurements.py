@@ -32,6 +32,7 @@ GAP_MS = (12, 16)
 ST_MS = (60, 80)
 T_REACH_MS = 60
 ST_HALF_WIDTH_MS = 4
+QS_SHARE = 0.1  # of the depth of QRS, below which its height is no R wave
 CYCLE_MS = (500, 1500)  # shortest and longest cycle of the beat shown to the delineator
 COPIES = 3
 
@@ -220,13 +221,15 @@ def _axis(beat: np.ndarray, part: slice | None) -> float:
 def _amplitudes(beat: np.ndarray, onset: int, end: int, t: slice | None) -> np.ndarray:
     """Q, R, S, ST60, ST80 and T of each lead, millivolt, (6, 12)."""
     qrs = beat[:, onset : end + 1]
-    top = qrs.argmax(axis=1)
+    # A complex that is all negative is a QS, which counts as Q: else the edge nearer zero would decide by chance.
+    all_negative = qrs.max(axis=1) < QS_SHARE * -qrs.min(axis=1)
+    top = np.where(all_negative, qrs.shape[1] - 1, qrs.argmax(axis=1))
     place = np.arange(qrs.shape[1])
     half = round(ST_HALF_WIDTH_MS * SAMPLING_HZ / 1000)
     rows: list[Any] = [
         np.minimum(np.where(place <= top[:, None], qrs, 0.0).min(axis=1), 0.0),
         np.maximum(qrs.max(axis=1), 0.0),
-        np.minimum(np.where(place >= top[:, None], qrs, 0.0).min(axis=1), 0.0),
+        np.minimum(np.where(place > top[:, None], qrs, 0.0).min(axis=1), 0.0),
     ]
     for ms in ST_MS:
         at = end + _length(ms)
