@@ -6,6 +6,7 @@ all faults are reported together, each with its row and column.
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -236,9 +237,16 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table as CSV or Parquet (by suffix), atomically; floats keep every digit."""
     with atomic_path(path) as temporary:
         if temporary.suffix == ".csv":
-            table.to_csv(temporary, index=False, lineterminator="\n")
+            # A carriage return inside a cell would end the row for every reader, and nothing quotes it.
+            torn = any("\r" in str(v) for c in table for v in (c, *_texts(table[c])))
+            quoting = csv.QUOTE_ALL if torn else csv.QUOTE_MINIMAL
+            table.to_csv(temporary, index=False, lineterminator="\n", quoting=quoting)
         else:
             table.to_parquet(temporary, index=False)
+
+
+def _texts(column: pd.Series) -> Iterable[object]:
+    return () if pd.api.types.is_numeric_dtype(column) else column
 
 
 def _load(path: Path, from_csv: Callable[[Path], Loaded], from_parquet: Callable[[Path], Loaded]) -> Loaded:

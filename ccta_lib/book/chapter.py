@@ -9,6 +9,7 @@ import base64
 import html
 import io
 import os
+import re
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -174,7 +175,7 @@ class Chapter:
         frame = frame.loc[:, ~frame.isin(["", "–"]).all()]
         caption = CAPTION_START[self.data_kind] + caption
         label = f"tab-{self.name}-{name}"
-        myst = f":::{{table}} {_one_line(caption)}\n:name: {label}\n\n{pipe_table(frame)}\n:::\n"
+        myst = f":::{{table}} {_one_line(caption)}\n:name: {label}\n\n{pipe_table(_literal(frame))}\n:::\n"
         body = frame.to_html(index=False, escape=True, border=0)
         return Shown(f"<div><p>{html.escape(caption)}</p>{body}</div>", myst,
                      _facts(label, caption, f"{name}.csv", paper))  # fmt: skip
@@ -238,7 +239,9 @@ def _facts(label: str, caption: str, csv: str, paper: str) -> dict[str, str]:
 def small_table(frame: pd.DataFrame) -> Shown:
     """Show a small table as part of the page, without a caption and without saving it: answers of exercises."""
     cells = frame.map(_cell)
-    return Shown(f"<div>{cells.to_html(index=False, escape=True, border=0)}</div>", pipe_table(cells))
+    return Shown(
+        f"<div>{cells.to_html(index=False, escape=True, border=0)}</div>", pipe_table(_literal(cells))
+    )
 
 
 def _one_line(text: str) -> str:
@@ -254,10 +257,28 @@ def _cell(value: object) -> str:
     return "follow-up" if value == "followup" else str(value)
 
 
+# What begins code, a role, mathematics, HTML, an entity or a link within a line of MyST.
+_ACTIVE = re.compile(r"[`{$\\]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[{])|\[(?=\^)")
+
+
+def literal(text: str) -> str:
+    """Return MyST that shows text as it stands: names of hospitals and columns come from files of anybody.
+
+    >>> literal("St. <b>Mary</b> {raw}`x`"), literal("0.71 [0.69, 0.73]")
+    ('St. &#60;b>Mary&#60;/b> &#123;raw}&#96;x&#96;', '0.71 [0.69, 0.73]')
+    """
+    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.splitlines()))
+
+
+def _literal(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.map(literal).set_axis([literal(str(c)) for c in frame.columns], axis=1)
+
+
 def pipe_table(frame: pd.DataFrame) -> str:
-    """Set a frame of text as a MyST pipe table."""
+    """Set a frame of MyST, a line each, as a pipe table."""
     rows = [[str(c) for c in frame.columns], *frame.astype(str).to_numpy().tolist()]
     lines = [
-        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
+        "| " + " | ".join(" ".join(cell.splitlines()).replace("|", "\\|") for cell in row) + " |"
+        for row in rows
     ]
     return "\n".join([lines[0], "|" + "---|" * frame.shape[1], *lines[1:]])

@@ -22,6 +22,10 @@ _BUILTINS = {t.__name__: t for t in (bool, int, float, str, list, dict, tuple)}
 _NAMES = {n: v for n, v in vars(parameter_types).items() if n[0].isupper()} | {"Literal": typing.Literal}
 
 
+# A type is evaluated: names, literals, brackets and alternatives, and nothing that could be called or reached.
+_OF_TYPES = (ast.Name, ast.Load, ast.Subscript, ast.Tuple, ast.Constant, ast.BinOp, ast.BitOr)
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a chapter: its name, declared type, default and meaning."""
@@ -88,6 +92,8 @@ def read_parameters(source: str, *, chapter: str) -> dict[str, Parameter]:
             )
         annotation = ast.unparse(node.annotation)
         try:
+            if not all(isinstance(part, _OF_TYPES) for part in ast.walk(node.annotation)):
+                raise TypeError("a type is made of names, brackets and |")
             kind = eval(annotation, {"__builtins__": {}}, _BUILTINS | _NAMES)
         except (NameError, TypeError) as error:
             raise ParameterError(

@@ -10,6 +10,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from ccta_lib.book.isolation import ISOLATED
 from ccta_lib.book.provenance import RunRecord
 from ccta_lib.book.render import lay_sources, sources_key
 from ccta_lib.errors import ChapterError, MissingExtraError
@@ -55,7 +56,7 @@ def render_pdf(run_dir: Path) -> Path:
     epoch = _epoch(record)
     environment = os.environ | {"CCTA_RUN": str(run_dir.resolve()), "PYTHONHASHSEED": "0",
                                 "SOURCE_DATE_EPOCH": str(epoch), "FORCE_SOURCE_DATE": "1"}  # fmt: skip
-    command = [sys.executable, "-m", "sphinx", "-b", "latex", "-W", "-n", "--keep-going", "-q", "-d",
+    command = [sys.executable, *ISOLATED, "-m", "sphinx", "-b", "latex", "-W", "-n", "--keep-going", "-q", "-d",
                str(folder / "doctrees"), str(source), str(folder / "latex")]  # fmt: skip
     built = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if built.returncode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ccta_lib import __version__
+from ccta_lib.errors import InputError
 from ccta_lib.files import read_json, sha256_file, sha256_json, write_json
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -77,6 +79,23 @@ def code_hash(*parts: str) -> str:
     return sha256_json([(f.relative_to(PACKAGE).as_posix(), sha256_file(f)) for f in files])
 
 
+# Chapters and sweeps are folders and files of a run, and are deleted by these names.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def _check(values: Any, path: Path) -> None:
+    """Refuse a record whose names could lead out of its folder: a run directory can come from anybody."""
+    stages = values.get("stages") if isinstance(values, dict) else None
+    sweeps = values.get("sweeps", {}) if isinstance(values, dict) else None
+    if not isinstance(stages, dict) or not isinstance(sweeps, dict):
+        raise InputError(f"{path}: is no record of a run; delete it, and the run is made again")
+    names = [n.removeprefix("chapter ") for n in stages if n.startswith("chapter ")]
+    names += [str(n) for chapter, done in sweeps.items() for n in (chapter, *(s["name"] for s in done))]
+    wrong = [n for n in names if not _NAME.fullmatch(n) or ".." in n]
+    if wrong:
+        raise InputError(f"{path}: names a chapter {wrong[0]!r}, which is none; was this run made by ccta?")
+
+
 class RunRecord:
     """The record of a run directory, kept in `run.json` and written after every stage.
 
@@ -90,6 +109,7 @@ class RunRecord:
         self.path = folder / "run.json"
         folder.mkdir(parents=True, exist_ok=True)
         self.values: dict[str, Any] = read_json(self.path) if self.path.is_file() else {"stages": {}}
+        _check(self.values, self.path)
 
     def update(self, **values: Any) -> None:
         """Set top-level values and save."""

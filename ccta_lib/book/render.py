@@ -16,6 +16,7 @@ from ccta_lib.book.chapter import INPUTS
 from ccta_lib.book.disclosure import disclose
 from ccta_lib.book.edition import fold_solutions, strip_solutions
 from ccta_lib.book.interactive import write_interactive
+from ccta_lib.book.isolation import ISOLATED
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.pages import write_pages
 from ccta_lib.book.provenance import RunRecord, code_hash, versions
@@ -90,7 +91,7 @@ def build_pages(source: Path, out: Path, run_dir: Path) -> None:
         If Sphinx reports any warning or error; the lines are in the message.
     """
     doctrees = out.with_name("doctrees")
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "-n", "--keep-going", "-q", "-d",
+    command = [sys.executable, *ISOLATED, "-m", "sphinx", "-b", "html", "-W", "-n", "--keep-going", "-q", "-d",
                str(doctrees), str(source), str(out)]  # fmt: skip
     environment = os.environ | {"CCTA_RUN": str(run_dir.resolve()), "PYTHONHASHSEED": "0"}
     shutil.rmtree(doctrees, ignore_errors=True)

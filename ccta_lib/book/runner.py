@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ccta_lib.book.chapter import INPUTS, RUN_AS, VARIANT
+from ccta_lib.book.isolation import KERNEL, isolate
 from ccta_lib.book.locate import book_folder
 from ccta_lib.book.parameters import Parameter, check_parameters, read_parameters
 from ccta_lib.book.provenance import RunRecord, code_hash, versions
@@ -283,6 +284,7 @@ def _run_notebook(source: ChapterSource, values: dict[str, Any], executed: Path)
     # A unix socket's path must stay under some hundred characters, so the kernels meet in a short folder.
     with tempfile.TemporaryDirectory(prefix="ccta") as short:
         os.environ["JUPYTER_RUNTIME_DIR"] = short
+        isolate(Path(short))
         text, result = Path(short) / "in.ipynb", Path(short) / "out.ipynb"
         # Parallel kernels race for TCP ports; sockets of their own cannot be taken by another.
         sockets = Config({"KernelManager": {"transport": "ipc", "ip": str(Path(short) / "kernel")}})
@@ -290,7 +292,8 @@ def _run_notebook(source: ChapterSource, values: dict[str, Any], executed: Path)
         try:
             papermill.execute_notebook(
                 text, result, parameters=values, kernel_name="python3", progress_bar=False, cwd=str(executed),
-                execution_timeout=CELL_TIMEOUT, start_timeout=START_TIMEOUT, config=sockets, extra_arguments=QUIET,
+                execution_timeout=CELL_TIMEOUT, start_timeout=START_TIMEOUT, config=sockets,
+                extra_arguments=[*QUIET, *KERNEL],
             )  # fmt: skip
         except PapermillExecutionError as error:
             line = next((s for s in error.source.splitlines() if s.strip()), "")

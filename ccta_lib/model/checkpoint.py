@@ -94,13 +94,7 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
             raise WeightsError(
                 f"{file}: not a readable safetensors file ({error}); fetch it again"
             ) from error
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except _STUMBLES as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(
-            f"{file}: cannot be loaded as tensors only ({reason}); save the state dict alone, or as safetensors"
-        ) from error
+    content = read_pickle(file)
     for key in STATE_KEYS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -111,6 +105,23 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
     if foreign:
         raise WeightsError(f"{file}: entry {foreign[0]} is no tensor; expected a state dict of tensors")
     return _without_prefix(content), {}
+
+
+def read_pickle(path: Path) -> Any:
+    """Read a PyTorch file of tensors and plain values; anything else in it is refused and not run.
+
+    Raises
+    ------
+    WeightsError
+        If it is damaged or holds more.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except _STUMBLES as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(
+            f"{path}: cannot be loaded as tensors only ({reason}); save the state dict alone, or as safetensors"
+        ) from error
 
 
 def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -21,7 +21,11 @@ WIDTH = 7.2  # inches: a text column of the book
 
 
 def apply_style() -> None:
-    """Set matplotlib's defaults for the book; vector files keep text as text and carry no random ids."""
+    """Set matplotlib's defaults for the book; vector files keep text as text and carry no random ids.
+
+    Whatever settings lie in the folder or home one works in are put back first: a figure depends on the book alone.
+    """
+    mpl.rcdefaults()
     mpl.rcParams.update(
         {
             "figure.dpi": 110,

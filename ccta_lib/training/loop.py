@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ccta_lib.errors import CctaError, ParameterError
-from ccta_lib.files import read_json, write_json
+from ccta_lib.files import read_json, sha256_file, write_json
 from ccta_lib.model.checkpoint import save_weights
 from ccta_lib.model.net1d import Net1D
 from ccta_lib.schema import VESSELS
@@ -70,6 +70,8 @@ def train_fold(job: FoldJob, *, tick: Tick | None = None, ranks: Ranks | None = 
         torch.manual_seed(derive_seed(job.seed, job.fold, 0, 1))
         record = _train(job, tick, ranks)
     if ranks.first:
+        # Whoever predicts with these weights checks that they are still those that the log tells of.
+        record["weights_sha256"] = {rule: sha256_file(job.folder / name) for rule, name in WEIGHTS.items()}
         write_json(record, record_path)
         (job.folder / CHECKPOINT).unlink(missing_ok=True)
     ranks.wait()

@@ -72,6 +72,7 @@ def build_network(
             raise WeightsError(
                 f"{path}: states no input contract; set input_contract to one of {', '.join(CONTRACTS)}"
             )
+        _check_shipped(path, report.sha256)
         contract = report.contract
     if settings.normalisation != "contract":
         contract = replace(contract, normalisation=settings.normalisation)
@@ -80,6 +81,15 @@ def build_network(
             model.dense.bias.copy_(torch.from_numpy(_log_odds(targets)))
     freeze(model, settings.trainable)
     return model, contract, report
+
+
+def _check_shipped(path: Path, sha256: str) -> None:
+    """Raise if the weights that come with the package are not those that their card tells of."""
+    from ccta_lib.model import NANO
+
+    if path == NANO and sha256 not in NANO.with_suffix(".md").read_text(encoding="utf-8"):
+        raise WeightsError(f"{path}: not the weights of its card {NANO.with_suffix('.md').name}; reinstall the "
+                           "package, or make both anew with `make nano`")  # fmt: skip
 
 
 def _log_odds(targets: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ccta_lib.cohort.store import WaveformStore
-from ccta_lib.errors import InputError, ParameterError, TableError
+from ccta_lib.errors import InputError, ParameterError, TableError, WeightsError
 from ccta_lib.files import locked, read_json, sha256_file, sha256_json, write_json
 from ccta_lib.model.contract import InputContract
 from ccta_lib.parallel import as_finished, check_workers
@@ -39,7 +39,7 @@ class TrainingRun:
     ----------
     folder : the run directory: training.parquet, training.json, folds/
     log : one row per fold and epoch, with `chosen_nested` and `chosen_paper`
-    record : settings, key, versions, rows, chosen epochs, optimism, seconds
+    record : settings, key, versions, rows, chosen epochs, optimism, times
     """
 
     folder: Path
@@ -427,5 +427,24 @@ def weights_of(run: TrainingRun, selection: str | None = None) -> list[Path]:
 
 
 def weights_hashes(run: TrainingRun, selection: str | None = None) -> list[str]:
-    """Return the SHA-256 of each fold's weights."""
-    return [sha256_file(p) for p in weights_of(run, selection)]
+    """Return the SHA-256 of each fold's weights.
+
+    Raises
+    ------
+    WeightsError
+        If weights are not those that the training wrote and recorded.
+    """
+    found, faults = [], []
+    for path in weights_of(run, selection):
+        found.append(sha256_file(path))
+        recorded = read_json(path.with_name(RECORD)).get("weights_sha256", {}).get(path.stem)
+        if recorded != found[-1]:
+            what = (
+                "not the weights that this training recorded"
+                if recorded
+                else f"{RECORD} records no hash of it"
+            )
+            faults.append(f"{path}: {what}; delete {path.parent} and train again")
+    if faults:
+        raise WeightsError(*faults)
+    return found

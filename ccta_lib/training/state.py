@@ -10,14 +10,16 @@ import math
 import time
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ccta_lib.errors import InputError
+from ccta_lib.errors import InputError, WeightsError
 from ccta_lib.files import atomic_path
+from ccta_lib.model.checkpoint import read_pickle
 from ccta_lib.model.net1d import Net1D
 from ccta_lib.schema import VESSELS
 from ccta_lib.training.job import FoldJob, derive_seed
@@ -156,7 +158,7 @@ class FoldState:
         state = cls(model, contract, report, log_variance, optimizer, scaler, torch.Generator())
         path = job.folder / CHECKPOINT
         if path.is_file():
-            saved = torch.load(path, map_location="cpu", weights_only=True)
+            saved = _read(path)
             if saved["key"] != job.key:
                 raise InputError(
                     f"{path}: belongs to training with other settings, data or versions; continue it with those, "
@@ -207,3 +209,17 @@ class FoldState:
         """Write the checkpoint if the last one is older than the setting allows."""
         if time.monotonic() - self.saved_at >= 60 * job.settings.checkpoint_minutes:
             self.save(job)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        saved = read_pickle(path)
+    except WeightsError as error:
+        raise InputError(
+            f"{path}: is no whole checkpoint; delete it, and this fold is trained anew"
+        ) from error
+    if not isinstance(saved, dict) or "key" not in saved:
+        raise InputError(
+            f"{path}: is no checkpoint of this program; delete it, and this fold is trained anew"
+        )
+    return saved

@@ -23,7 +23,9 @@ def main() -> int:
     parser.add_argument(
         "targets", nargs="*", metavar="TARGET", help=f"of: {', '.join(TARGETS)}  [default: all]"
     )
-    parser.add_argument("--seconds", type=float, default=20, help="per target and engine [default: 20]")
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="of the processor, for each target and engine [20]"
+    )
     parser.add_argument("--engine", choices=("damage", "atheris", "both"), default="both")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("build/fuzz"))
@@ -59,7 +61,7 @@ def _run(name: str, engine: str, given: argparse.Namespace) -> dict:
     given.out.mkdir(parents=True, exist_ok=True)
     with open(given.out / f"{name}-{engine}.log", "wb") as log:
         ended = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False,
-                               timeout=given.seconds + 600)  # fmt: skip
+                               timeout=60 * given.seconds + 3600)  # fmt: skip
     row = json.loads(result.read_text()) if result.is_file() else {"target": name, "engine": engine}
     if ended.returncode or not row.get("done"):
         row["findings"] = row.get("findings", 0) + 1

@@ -21,6 +21,7 @@ from ccta_lib.cohort.exports.identity import Pseudonyms, label, tidy
 from ccta_lib.cohort.exports.reading import UNKNOWN, person
 from ccta_lib.cohort.exports.streaming import in_order
 from ccta_lib.cohort.exports.tables import Table
+from ccta_lib.cohort.formats.wfdb_record import MOST_HEADER_BYTES
 from ccta_lib.cohort.quality import Limits, Reason, assess
 from ccta_lib.cohort.store import UNITS_PER_MILLIVOLT, StoreWriter, WaveformStore
 from ccta_lib.cohort.text import read_statement
@@ -62,11 +63,18 @@ def list_recordings(root: Path, mapping: ColumnsMap, pseudonyms: Pseudonyms,
     Raises
     ------
     InputError
-        If there is no file, or the manifest names a file that is not there or cannot be read.
+        If there is no file, a link leads out of the folder, or the manifest names a file that is not in it.
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the folder of ECG files")
-    found = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+    below = sorted(root.rglob("*"))
+    home = root.resolve()
+    # What lies elsewhere was not handed over with this folder; a link to a folder within names nothing new.
+    away = [p for p in below if p.is_symlink() and not p.resolve().is_relative_to(home)]
+    if away:
+        what = "1 link leads" if len(away) == 1 else f"{len(away)} links lead"
+        raise InputError(f"{root}: {what} out of this folder; put the recordings themselves into it")
+    found = sorted(p.relative_to(root).as_posix() for p in below if p.is_file())
     found = [
         p for p in found if p != MANIFEST and not any(part.startswith(".") for part in PurePosixPath(p).parts)
     ]
@@ -95,7 +103,8 @@ def _parts(header: Path, root: Path) -> list[str]:
     Only which file belongs to which recording is looked up here, for a hundred thousand headers before the
     first is read; whether a header is sound its reader says.
     """
-    lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
+    with open(header, encoding="utf-8", errors="replace") as stream:
+        lines = stream.read(MOST_HEADER_BYTES).splitlines()
     words = [line.split() for line in lines if line.strip() and not line.startswith("#")][1:]
     files = {header.parent / line[0] for line in words}
     return sorted(f.relative_to(root).as_posix() for f in files if ".." not in f.parts and f.is_file())

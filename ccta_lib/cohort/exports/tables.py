@@ -183,7 +183,8 @@ class Table:
 def _ends_with_a_line(path: Path) -> bool:
     with open(path, "rb") as stream:
         stream.seek(max(path.stat().st_size - 2, 0))
-        return any(end in stream.read() for end in (b"\n", b"\r"))
+        last = stream.read().replace(b"\0", b"")  # of UTF-16 too
+    return last.endswith((b"\n", b"\r"))
 
 
 def _name(encoding: str) -> str:

@@ -60,7 +60,9 @@ def _signal(path: Path, array: np.ndarray, row: int | None) -> np.ndarray:
         refuse_impossible(array, source=str(path))
         return np.array(array, dtype=np.float32)
     if np.issubdtype(array.dtype, np.integer):
-        return (array / 1000.0).astype(np.float32)
+        millivolt = array / 1000.0
+        refuse_impossible(millivolt, source=str(path))
+        return millivolt.astype(np.float32)
     raise WaveformError(f"{path}: array of type {array.dtype}; expected floating point (mV) or integer (uV)")
 
 

@@ -45,7 +45,7 @@ def number(path: Path, what: str, text: str | None, *, low: float, high: float) 
     if text is None:
         raise WaveformError(f"{path}: {what} is missing; without it the recording cannot be read")
     try:
-        value = float(re.sub(r"^([+-]?\d+),(\d{1,2})$", r"\1.\2", text.strip()))
+        value = float(re.sub(r"^([+-]?\d+),(\d{1,2})$", r"\1.\2", _plain(text.strip())))
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
@@ -53,6 +53,13 @@ def number(path: Path, what: str, text: str | None, *, low: float, high: float) 
             f"{path}: {what} is {text.strip()[:40]!r}; expected a number from {low:g} to {high:g}"
         )
     return value
+
+
+def _plain(text: str) -> str:
+    """Refuse 1_000, which Python reads as a thousand and no machine writes."""
+    if "_" in text:
+        raise ValueError(f"{text[:40]!r} is no number")
+    return text
 
 
 def whole(path: Path, what: str, text: str | None, *, low: int, high: int) -> int:
@@ -73,7 +80,7 @@ def samples(path: Path, what: str, text: str | None, separator: str | None = Non
     """
     parts = (text or "").strip().rstrip(separator or " ").split(separator)
     try:
-        values = np.array(parts, dtype=np.float64)
+        values = np.array(parts if "_" not in (text or "") else list(map(_plain, parts)), dtype=np.float64)
     except ValueError as error:
         raise WaveformError(
             f"{path}: {what} holds something that is no number ({error}); export it again"

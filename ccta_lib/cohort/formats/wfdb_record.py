@@ -19,8 +19,13 @@ from ccta_lib.cohort.formats.fields import clean, date_of, sex_of, years
 from ccta_lib.cohort.recording import Ecg, arrange
 from ccta_lib.errors import WaveformError
 
+MOST_HEADER_BYTES = 2**20
 _RECORD_NAME = re.compile(r"[\w.-]+(/\d+)?")
-_FILE_NAME = re.compile(r"[^/\\:\0]+")
+_NUMBER = re.compile(r"\d+\.?\d*|\.\d+", re.ASCII)
+_WHOLE = re.compile(r"-?\d+", re.ASCII)
+_FORMAT = re.compile(r"\d+(?:x\d+)?(?::\d+)?(?:\+\d+)?", re.ASCII)
+_GAIN = re.compile(r"(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(-?\d+\))?(?:/\S+)?", re.ASCII)
+_GAINS = (1e-6, 1e12)  # steps per unit
 _COMMENT = re.compile(r"<?(age|sex)>?\s*:\s*([^<\s]+)", re.IGNORECASE)
 _LINE = re.compile(
     r"#\s*(patient id|patient name|birth date|recording id|statement)\s*:\s*(.+)", re.IGNORECASE
@@ -52,10 +57,44 @@ def _text(path: Path) -> str:
 
 
 def _header(path: Path) -> Any:
+    size = path.stat().st_size
+    if size > MOST_HEADER_BYTES:
+        raise WaveformError(f"{path}: WFDB header of {size} bytes; at most {MOST_HEADER_BYTES} are read")
     try:
-        return wfdb.rdheader(str(path.with_suffix("").absolute()))
+        header = wfdb.rdheader(str(path.with_suffix("").absolute()))
     except _STUMBLES as error:
         raise WaveformError(f"{path}: not a readable WFDB header ({error})") from error
+    _check_lines(path, header)
+    return header
+
+
+def _check_lines(path: Path, header: Any) -> None:
+    """Compare the header's own words with what wfdb made of them: where it cannot read on, it takes its defaults.
+
+    Of `r 12 nan 5000` it makes 250 Hz, of a gain of `x` 200 steps per millivolt, and says nothing.
+    """
+    lines = [
+        line.split()
+        for line in _text(path).splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    first, signals = lines[0], lines[1:]
+    stated = re.split(r"[/(]", first[2])[0] if len(first) > 2 else None
+    if stated is not None and (not _NUMBER.fullmatch(stated) or float(stated) != header.fs):
+        raise WaveformError(f"{path}: sampling rate {first[2][:40]!r}; expected samples a second")
+    if len(first) > 3 and (not first[3].isdecimal() or int(first[3]) != (header.sig_len or 0)):
+        raise WaveformError(f"{path}: {first[3][:40]!r} samples; expected how many there are")
+    if isinstance(header, wfdb.MultiRecord):
+        return
+    for number, fields in enumerate(signals[: header.n_sig or 0], start=1):
+        gain = _GAIN.fullmatch(fields[2]) if len(fields) > 2 else None
+        if gain is None or not _GAINS[0] <= abs(float(gain[1])) <= _GAINS[1]:
+            said = fields[2][:40] if len(fields) > 2 else "none"
+            raise WaveformError(f"{path}: gain of signal {number}: found {said!r}; expected steps per unit, such as "
+                                "1000/mV, for a guess is no voltage")  # fmt: skip
+        if not _FORMAT.fullmatch(fields[1]) or not all(_WHOLE.fullmatch(f) for f in fields[3:8]):
+            raise WaveformError(f"{path}: signal {number} is described by {' '.join(fields[1:8])[:80]!r}; expected a "
+                                "format, a gain and whole numbers")  # fmt: skip
 
 
 def files(path: Path) -> list[Path]:
@@ -68,23 +107,14 @@ def _files(path: Path, header: Any, *, depth: int) -> list[Path]:
         if depth:
             raise WaveformError(f"{path}: a segment that has segments itself; expected one level")
         segments = sorted({f"{name}.hea" for name in header.seg_name if name != "~"})
-        parts = [_beside(path, name) for name in segments]
+        parts = [path.parent / name for name in segments]
         _require(path, parts)
         return [path, *(f for part in parts for f in _files(part, _header(part), depth=1))]
     if header.sig_len is not None:
         check_size(path, max(header.n_sig or 0, 1), header.sig_len)
-    parts = [_beside(path, name) for name in dict.fromkeys(header.file_name or [])]
+    parts = [path.parent / name for name in dict.fromkeys(header.file_name or [])]
     _require(path, parts)
     return [path, *parts]
-
-
-def _beside(path: Path, name: str) -> Path:
-    """Return a file that the header names; a header from elsewhere may not lead to other folders, or to a server."""
-    if not _FILE_NAME.fullmatch(name) or name in {".", ".."}:
-        raise WaveformError(
-            f"{path}: names {name[:80]!r}; expected the name of a file that lies beside the header"
-        )
-    return path.parent / name
 
 
 def _require(path: Path, parts: list[Path]) -> None:

@@ -12,7 +12,7 @@ from ccta_lib.cohort.language_model.deidentify import Identifiers, deidentify, s
 from ccta_lib.cohort.language_model.endpoint import Endpoint
 from ccta_lib.cohort.language_model.estimate import CostEstimate, estimate_cost
 from ccta_lib.cohort.language_model.question import check_answer, fingerprint, messages, schema
-from ccta_lib.cohort.text import GradeReading
+from ccta_lib.cohort.text import MAX_CHARS, GradeReading
 from ccta_lib.errors import InputError
 from ccta_lib.schema import VESSELS, Vessel
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
 Readings = dict[Vessel, GradeReading]
-WITHHELD = "[withheld: still identifying after de-identification]"
+WITHHELD = f"[withheld: still identifying after de-identification, or longer than {MAX_CHARS:,} characters]"
 
 
 class LanguageModelReader:
@@ -38,7 +38,7 @@ class LanguageModelReader:
         self._question = fingerprint()
 
     def prepare(self, reports: Sequence[str], known: Sequence[Identifiers] | None = None) -> list[str | None]:
-        """De-identify reports; None for one that must be withheld.
+        """De-identify reports; None for one that must be withheld: still identifying, or too long to be one.
 
         Raises
         ------
@@ -108,5 +108,7 @@ class LanguageModelReader:
 
 
 def _prepare(report: str, known: Identifiers) -> str | None:
+    if len(report) > MAX_CHARS:  # not one report; and searching it for names takes the square of its length
+        return None
     text = deidentify(report, known)
     return None if still_identifies(text, known) else text
