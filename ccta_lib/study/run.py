@@ -54,6 +54,7 @@ def study_module(name: str) -> ModuleType:
     if name not in STUDIES:
         raise ParameterError(f"--only: no study {name!r}; there are {', '.join(STUDIES)}")
     try:
+        import_module("ccta_lib.study.workspace")  # what every cell is given, also where it trains nothing
         return import_module(STUDIES[name])
     except ModuleNotFoundError as error:
         if error.name == STUDIES[name]:

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from ccta_lib.errors import CctaError, InputError, ParameterError
+from ccta_lib.errors import CctaError, InputError, MissingExtraError, ParameterError
 from ccta_lib.files import read_json
 from ccta_lib.study import run as run_module
 from ccta_lib.study.run import STUDIES, cell_key, run_study, study_module
@@ -165,6 +165,15 @@ def test_wrong_names_are_one_line_each(tiny, tmp_path):
     assert error.value.faults[0].startswith("--only: no study 'ablation'; there are baselines, ablations")
     with pytest.raises(ParameterError, match="no study 'x'"):
         study_module("x")
+
+
+def test_without_torch_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "ccta_lib.study.workspace", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(
+        MissingExtraError, match=r"study 'coverage' needs torch; install everything: pip install"
+    ):
+        study_module("coverage")
 
 
 @pytest.mark.parametrize("name", sorted(STUDIES))
