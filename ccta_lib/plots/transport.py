@@ -47,7 +47,7 @@ def harm_forest(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 def dose_curves(
     table: pd.DataFrame, kinds: Sequence[str], column: str, *, ylabel: str, ax: Axes | None = None
 ) -> Axes:
-    """Draw a quantity by dose, a line per kind of disturbance; the undisturbed value stands at the left.
+    """Draw a quantity by dose on a doubling scale, a line per kind of disturbance; undisturbed at the left.
 
     Parameters
     ----------
@@ -59,12 +59,17 @@ def dose_curves(
     ax = ax or plt.subplots(figsize=(3.6, 2.6))[1]
     home = float(table.loc[table["kind"] == "none", column].iloc[0])
     doses = sorted(table.loc[table["kind"].isin(kinds), "dose"].unique())
+    zero = np.log2(doses[0]) - 1  # where a doubling scale has no place for it
     for k, kind in enumerate(kinds):
         rows = table[table["kind"] == kind].sort_values("dose")
-        x = [-1, *(doses.index(d) for d in rows["dose"])]
+        x = [zero, *np.log2(rows["dose"])]
         ax.plot(x, [home, *rows[column]], f"{MARKERS[k]}-", color=SERIES[k], markersize=4, label=kind)
-    ax.set_xticks(range(-1, len(doses)), ["0", *(f"{d:g}" for d in doses)], fontsize=7)
-    ax.set(xlabel="Dose, millivolt (not to scale)", ylabel=ylabel)
+    told: list[float] = []
+    for dose in doses:
+        if not told or np.log2(dose / told[-1]) >= 0.9:
+            told.append(dose)
+    ax.set_xticks([zero, *np.log2(told)], ["0", *(f"{d:g}" for d in told)], fontsize=7)
+    ax.set(xlabel="Dose, millivolt", ylabel=ylabel)
     ax.legend()
     return ax
 
