@@ -52,6 +52,7 @@ from ccta_lib.evaluation.ensembles import recalibration_aucs
 from ccta_lib.evaluation.infarction_factors import PRIOR_MI, infarction_factors
 from ccta_lib.evaluation.panels import interval_widths
 from ccta_lib.evaluation.recalibration import locally_updated_predictions
+from ccta_lib.evaluation.risk import ABOVE, AT_POPULATION, BELOW
 from ccta_lib.evaluation.tables import data_kind, slice_of
 from ccta_lib.schema import VESSELS
 
@@ -495,3 +496,18 @@ def test_a_vessel_without_a_grade_column_has_no_grades(make):
     part = slice_of(make(10).drop(columns="grade_lm"), "LM", "internal", "ecg")
     assert part.grade.shape == (0,)
     assert (part.n_patients, part.n_pos_patients) == (0, 0)
+
+
+def test_a_risk_group_of_one_class_carries_to_any_prevalence():
+    found = risk_groups([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], threshold=0.5, prevalence=0.1).set_index("metric")
+    carried = found[found.index.str.endswith(AT_POPULATION)]
+    assert carried.loc[f"{ABOVE} {AT_POPULATION}", ["estimate", "note"]].tolist() == [
+        1.0, "the group holds one class only: no interval"]  # fmt: skip
+    assert carried.loc[f"{BELOW} {AT_POPULATION}", "estimate"] == 0
+    everybody = risk_groups([0, 0, 1, 1], [0.6, 0.7, 0.8, 0.9], threshold=0.5, prevalence=0.1).set_index(
+        "metric"
+    )
+    assert everybody.loc[f"{ABOVE} {AT_POPULATION}", ["estimate", "note"]].tolist() == [
+        0.1, "everybody is in this group"]  # fmt: skip
+    assert everybody.loc[f"{BELOW} {AT_POPULATION}", "note"] == "only one class, or an empty group"
+    assert everybody.loc["relative risk", "note"] == "one risk group is empty"
