@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -239,7 +239,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         if temporary.suffix == ".csv":
             # A carriage return inside a cell would end the row for every reader, and nothing quotes it.
             torn = any("\r" in str(v) for c in table for v in (c, *_texts(table[c])))
-            quoting = csv.QUOTE_ALL if torn else csv.QUOTE_MINIMAL
+            quoting: Literal[0, 1] = csv.QUOTE_ALL if torn else csv.QUOTE_MINIMAL
             table.to_csv(temporary, index=False, lineterminator="\n", quoting=quoting)
         else:
             table.to_parquet(temporary, index=False)
