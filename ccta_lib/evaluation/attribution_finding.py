@@ -123,3 +123,25 @@ def _response(summary: pd.DataFrame) -> str:
         else "not shown to move more or less than"
     )
     return f"{text}, those of the narrowed artery {side} those of the other arteries"
+
+
+def adjustment_sentence(summary: pd.DataFrame) -> str:
+    """Say for which arteries and waves adjusting brought group means nearer to what was planted.
+
+    Parameters
+    ----------
+    summary : as `group_error_summary` returns it
+    """
+    parts = []
+    for waves, rows in summary.groupby("waves", sort=False):
+        told = []
+        for some, word in (
+            (rows[rows["high"] < 0], "nearer to what was planted for {}"),
+            (rows[rows["low"] > 0], "farther from it for {}"),
+            (rows[~((rows["high"] < 0) | (rows["low"] > 0))], "not shown to be nearer or farther for {}"),
+        ):
+            if len(some):
+                told.append(word.format(_listed(list(some["vessel"]))))
+        parts.append(f"in {waves}, adjusted means are {', '.join(told)}")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from ccta_lib.errors import InputError
-from ccta_lib.evaluation.attribution_finding import finding
+from ccta_lib.evaluation.attribution_finding import adjustment_sentence, finding
 from ccta_lib.evaluation.attribution_names import (
     ADJUSTED,
     AMPLITUDE,
@@ -209,3 +209,12 @@ def test_methods_scored_on_one_grid_share_the_number_they_are_held_to() -> None:
 def test_finding_when_others_move_more_than_the_artery() -> None:
     text = finding(scores({**CLEAR, IG_FLAT: 0.3}), sanity({IG: 0.1}), counterfactual(slope=0.1, cross=0.3))
     assert "those of the narrowed artery less than those of the other arteries" in text
+
+
+def test_adjustment_is_told_by_its_intervals() -> None:
+    summary = pd.DataFrame({"waves": ["QRS", "QRS", "T", "T"], "vessel": ["RCA", "LM", "RCA", "LM"],
+                            "low": [-2.0, -1.0, 1.0, np.nan], "high": [-1.0, 1.0, 2.0, np.nan]})  # fmt: skip
+    assert adjustment_sentence(summary) == (
+        "In QRS, adjusted means are nearer to what was planted for RCA, not shown to be nearer or farther for LM; "
+        "in T, adjusted means are farther from it for RCA, not shown to be nearer or farther for LM."
+    )
