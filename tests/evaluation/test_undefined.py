@@ -45,6 +45,7 @@ from ccta_lib.evaluation.auc import wald_equal
 from ccta_lib.evaluation.calibration import group_bounds, smooth
 from ccta_lib.evaluation.calibration_reading import panel_titles
 from ccta_lib.evaluation.contrasts import AucTerm, auc_contrast, mean_difference
+from ccta_lib.evaluation.decision import _band
 from ccta_lib.evaluation.decision_summary import ideal_decision
 from ccta_lib.evaluation.differences import auc_stratum_difference
 from ccta_lib.evaluation.discrimination import SINGLE
@@ -511,3 +512,27 @@ def test_a_risk_group_of_one_class_carries_to_any_prevalence():
         0.1, "everybody is in this group"]  # fmt: skip
     assert everybody.loc[f"{BELOW} {AT_POPULATION}", "note"] == "only one class, or an empty group"
     assert everybody.loc["relative risk", "note"] == "one risk group is empty"
+
+
+def test_an_event_among_nobody_else_tells_nothing_of_a_hazard():
+    # The only event comes when everybody else has left: the likelihood does not depend on the coefficient.
+    found = cox_hazard_ratio([1.0, 2.0, 3.0], [0, 0, 1], pd.DataFrame({"x": [1.0, 3.0, 2.0]})).iloc[0]
+    assert np.isnan(found[["hazard_ratio", "low", "high", "p_value"]].astype(float)).all()
+    assert "no finite estimate" in found["note"]
+
+
+def test_a_band_needs_95_percent_of_its_replicates():
+    replicates = np.column_stack([np.linspace(0, 1, 100), np.linspace(0, 1, 100), np.full(100, np.nan)])
+    replicates[:5, 0], replicates[:6, 1] = np.nan, np.nan
+    low, high = _band(replicates, 0.9)
+    assert np.isfinite([low[0], high[0]]).all()
+    assert np.isnan([low[1], high[1], low[2], high[2]]).all()
+    assert np.isnan(_band(replicates[:, 1:], 0.9)).all()
+
+
+def test_a_fold_without_rows_is_no_fault(make):
+    table = make(80)
+    folds = table["fold"].replace(2.0, 3.0)
+    out = recalibrated_predictions(table.assign(fold=folds), form="slope and intercept")
+    assert out["prob_rca"].notna().all()
+    assert (out["prob_rca"] != table["prob_rca"]).any()
