@@ -106,6 +106,8 @@ def benefit_panels(curves: pd.DataFrame, names: Mapping[str, str], thresholds: M
         top = mine.loc[mine["model"] != "all", "net_benefit"].max()
         if vessel in thresholds:
             ax.axvline(thresholds[vessel], color=NEUTRAL, linewidth=0.8, linestyle=":")
+            # Ten times the threshold: what is asked of a rare artery lies below a tenth.
+            ax.set_xlim(0.0, min(10 * thresholds[vessel], mine["threshold"].max()))
         low_end = -0.25 * max(top, 1e-3)
         ax.set(ylim=(low_end, 1.1 * max(top, 1e-3)), xlabel="threshold", ylabel="net benefit")
         ax.set_title(vessel, loc="left", fontweight="bold")
