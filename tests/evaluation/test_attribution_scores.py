@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -89,6 +89,7 @@ def test_exact_p_value_is_what_permuting_the_cells_gives() -> None:
         )
 
 
+@settings(deadline=None)
 @given(arrays(float, (3, 8), elements=st.floats(-5, 5)), arrays(float, (3, 8), elements=st.floats(-5, 5)))
 def test_properties(a: np.ndarray, b: np.ndarray) -> None:
     for signed in (False, True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccta_lib.errors import InputError
@@ -46,6 +46,7 @@ def test_without_a_beat_there_are_no_waves() -> None:
         locate(np.array([], dtype=int), samples=100, hz=HZ)
 
 
+@settings(deadline=None)
 @given(slope=st.floats(-1, 1), offset=st.floats(-5, 5))
 def test_the_isoelectric_line_follows_a_drift_and_no_wave(slope: float, offset: float) -> None:
     """Waves lie outside the PQ segments, so the line between these is the drift alone."""
