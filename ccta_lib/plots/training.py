@@ -52,6 +52,9 @@ def fold_curves(
 
 def _finish(ax: Axes, ylabel: str, title: str) -> Axes:
     ax.set(xlabel="Epoch", ylabel=ylabel, title=title)
+    if not ax.lines:  # few patients: no fold has both outcomes of any artery
+        ax.text(0.5, 0.5, "cannot be estimated", ha="center", va="center", transform=ax.transAxes)
+        return ax
     ax.set_xlim(0.5, max(float(np.asarray(line.get_xdata())[-1]) for line in ax.lines) + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     ax.legend()
