@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import save_file  # noqa: E402
 
-from ccta_lib.errors import InputError, WeightsError  # noqa: E402
+from ccta_lib.errors import InputError, ParameterError, WeightsError  # noqa: E402
 from ccta_lib.model import Net1D, Net1DConfig, load_network, load_pretrained, save_weights  # noqa: E402
 from ccta_lib.model.contract import NANO_CONTRACT  # noqa: E402
 from ccta_lib.training.job import FoldJob  # noqa: E402
@@ -164,3 +164,13 @@ def test_a_zip_bomb_of_a_pickle_is_refused(tmp_path: Path) -> None:
     assert path.stat().st_size < 100_000
     with pytest.raises(WeightsError):
         load_pretrained(Net1D(CONFIG), path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"m_blocks_list": (10**9,)}, {"kernel_size": 0}, {"stride": True + 10**6}, {"in_channels": 12.0},
+     {"filter_list": (16,) * 33, "m_blocks_list": (1,) * 33}, {"ratio": "1"}, {"use_bn": 1}],
+)  # fmt: skip
+def test_a_network_that_no_memory_holds_is_refused_by_its_numbers(changes: dict) -> None:
+    with pytest.raises(ParameterError, match="Net1DConfig: "):
+        Net1DConfig(**{"filter_list": (16,), "m_blocks_list": (1,), **changes})
