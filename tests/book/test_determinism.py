@@ -31,7 +31,7 @@ from ccta_lib.simulate import CohortSizes, simulate_cohort
 
 if __name__ == "__main__":
     out, given, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    simulate_cohort(out / "cohort", sizes=CohortSizes(60, 66, 140, 70, 10), seed=5, workers=workers)
+    simulate_cohort(out.with_name("simulated"), sizes=CohortSizes(60, 66, 140, 70, 10), seed=5, workers=workers)
     take_predictions(given, out)
     run_chapters(["cohort", "severity"], out, {}, workers=workers)
 """
@@ -60,7 +60,7 @@ def test_two_runs_in_different_places(tmp_path: Path) -> None:
         table[vessel.prob_column] = rng.uniform(size=n)
     write_table(table, tmp_path / "given.csv")
     (tmp_path / "run.py").write_text(SCRIPT)
-    folders = [tmp_path / "a", tmp_path / "another place" / "with ü" / "b"]
+    folders = [tmp_path / "first" / "a", tmp_path / "another place" / "with ü" / "b"]
     for workers, (folder, place) in enumerate(zip(folders, PLACES, strict=True), start=1):
         command = [
             sys.executable,
@@ -81,7 +81,7 @@ def test_two_runs_in_different_places(tmp_path: Path) -> None:
     assert count > 8
     assert faults == []
     for name in ("cohort.parquet", "truth.parquet", "ceiling.csv", "waveforms/signals.npy"):
-        one, other = ((f / "cohort" / name).read_bytes() for f in folders)
+        one, other = (f.with_name("simulated").joinpath(name).read_bytes() for f in folders)
         assert one == other, name
     for name in ("cohort", "severity"):
         one, other = ((f / "executed" / f"{name}.ipynb").read_bytes() for f in folders)
