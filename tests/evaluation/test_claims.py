@@ -405,6 +405,9 @@ def test_without_cohorts_and_vessels_claims_stay_undecided(predictions: pd.DataF
         assert len(rows)
         assert (rows["verdict"] == UNDECIDED).all()
         assert (rows["note"] != "").all()
+    (none,) = found[found["claim"] == "infarctions separate"].to_dict("records")
+    assert (none["vessel"], none["n"], none["n_pos"], none["note"]) == ("", 0, 0, "no data")
+    assert np.isnan([none["estimate"], none["low"], none["high"]]).all()
     assert (found.loc[found["vessel"] == "LM", "verdict"] == UNDECIDED).all()
 
 
