@@ -15,7 +15,7 @@ from ccta_lib.evaluation.grades import severity_steps
 from ccta_lib.evaluation.infarction_factors import infarction_factors
 from ccta_lib.evaluation.panels import interval_widths, panel_aucs
 from ccta_lib.evaluation.planted import percent_table
-from ccta_lib.schema import VESSELS
+from ccta_lib.schema import VESSELS, labels
 
 AT = {"thresholds": dict.fromkeys(map(str, VESSELS), 0.3)}
 ONE: dict[str, Any] = {"vessels": ["LAD"]}
@@ -121,6 +121,7 @@ def test_vessels_asked_for_in_their_order(name: str, table: pd.DataFrame) -> Non
     found = run(name, table, vessels=["LCX", "RCA"], **changed)
     names = [v for v in found["vessel"].astype(str).drop_duplicates() if v not in ("all", "any")]
     assert names == ["LCX", "RCA"]
+    assert found.index.is_unique
     assert set(found.get("data_kind", pd.Series(["simulated"]))) == {"simulated"}
 
 
@@ -135,6 +136,11 @@ def test_other_settings_reach_too(table: pd.DataFrame) -> None:
     by_ecg = ev.infarction_curves(table, **FOLLOW, origin="ecg", horizon=400)
     assert by_ecg["origin"].unique().tolist() == ["ecg"]
     assert not np.array_equal(by_ecg["time"], late["time"])
+    internal = ev.aggregate(table[table["cohort"] == "internal"], "ecg").dropna(subset=["grade_lad"])
+    y, p = labels(internal["grade_lad"]) == 1, internal["prob_lad"]
+    by_patient = ev.operating_points(y, p, [0.2, 0.3, 0.4], groups=internal["patient_id"], level=0.5)
+    inside = narrow[narrow["cohort"] == "internal"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(inside[by_patient.columns], by_patient)
     short, whole = (ev.infarction_table(table, **FOLLOW, origins=["ccta"], horizon=h) for h in (200, 700))
     patients = ev.followup_patients(table, horizon=200)
     known = patients["prob_lad"].notna()
