@@ -28,17 +28,17 @@ TARGETS = tuple(v.lower() for v in VESSELS)
 
 MODELS = {
     "age_sex": "age and sex",
-    "clinical": "age, sex and risk factors",
-    "ecg_linear": "ECG measurements, logistic regression",
-    "ecg_trees": "ECG measurements, boosted trees",
-    "scratch": "network from scratch",
-    "probe": "network, linear probe",
+    "clinical": "clinical",
+    "ecg_linear": "ECG measured, logistic",
+    "ecg_trees": "ECG measured, trees",
+    "scratch": "network, scratch",
+    "probe": "network, probe",
     "finetuned": "network, fine-tuned",
-    "clinical_ecg": "clinical + ECG measurements",
+    "clinical_ecg": "clinical + ECG measured",
     "clinical_network": "clinical + network",
 }
 """Models of a study, compared for each vessel, in the order of the figures; in a run the network is `network`."""
-ANY_MODELS = {"pretest": "ESC 2019 table"} | MODELS | {"clinical_symptom": "risk factors and symptom"}
+ANY_MODELS = {"pretest": "ESC 2019 table"} | MODELS | {"clinical_symptom": "clinical + symptom"}
 NAMES = ANY_MODELS | {"network": "network"}
 
 KEYS = ("seed", "model", "reference", "vessel", "unit", "metric")
