@@ -147,6 +147,10 @@ def test_who_comes_sooner_is_read_from_the_interval(changed: dict, reading: str)
     row = infarction_reading(of_infarction(**changed)).iloc[0]
     assert row["reading"] == reading
     assert (row["high"], row["low"]) == ("12/80", "9/400")
+    assert list(row.index) == ["vessel", "high", "low", "hazard ratio", "log-rank p", "Holm p", "paper's p", "PH p",
+                               "reading"]  # fmt: skip
+    if not changed:
+        assert row["hazard ratio"] == "2.50 [1.20, 5.10]"
     assert (row["log-rank p"], row["Holm p"], row["PH p"], row["paper's p"]) == (
         "< 0.001",
         "< 0.001",
