@@ -8,7 +8,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 QUALITY := .venv/.quality
 
-.PHONY: book pdf test test-slow test-install smoke lint format nano shipped study shipped-study lock audit sbom clean
+.PHONY: book pdf test test-slow test-install smoke study-smoke lint format nano shipped study shipped-study lock audit sbom clean
 
 book: $(INSTALLED)  ## make the book (minutes) and print the path of its first page
 	$(BIN)/ccta book --profile $(PROFILE)
@@ -24,6 +24,9 @@ test: lint  ## style, types and the fast tests
 
 test-slow: $(INSTALLED)  ## browser, kill, scale and full-size tests
 	$(BIN)/python -m pytest -n 2 -q -m slow
+
+study-smoke: $(INSTALLED)  ## every cell of every study at its smallest, to see that it runs
+	$(BIN)/ccta study --size smoke --out build/study-smoke
 
 test-install: $(INSTALLED)  ## each extra alone in an empty environment (gigabytes); CCTA_INSTALL_PYTHON names another Python
 	$(BIN)/python -m pytest -q -m installation
@@ -73,7 +76,7 @@ UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
 	nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 
 lock: $(QUALITY)  ## requirements.lock again, from pyproject.toml and constraints.txt
-	echo hatchling | $(BIN)/uv pip compile - pyproject.toml --extra all --constraint constraints.txt --universal \
+	printf 'hatchling\neditables\n' | $(BIN)/uv pip compile - pyproject.toml --extra all --constraint constraints.txt --universal \
 		--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' --quiet \
 		$(addprefix --no-emit-package ,$(UNLOCKED)) --output-file requirements.lock
 
