@@ -106,8 +106,10 @@ def _guided(given: argparse.Namespace, folder: Path) -> None:
         if seed % 2:
             return atheris.Mutate(data, most)
         rng = random.Random(seed)
-        found = target.damage(rng, data or rng.choice(samples))
-        return found.data[:most]
+        try:
+            return target.damage(rng, data or rng.choice(samples)).data[:most]
+        except (ValueError, LookupError):  # damage that knows a format, of what is none any more
+            return atheris.Mutate(data, most)
 
     longest = 2 * max(map(len, samples)) + 4096
     atheris.Setup(
