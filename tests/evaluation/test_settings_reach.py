@@ -162,3 +162,19 @@ def test_other_settings_reach_too(table: pd.DataFrame) -> None:
     planted = percent_table(table, truth, planted_from=40, unit="ecg", cohorts=["external"], vessels=["LM"])
     assert (planted["cohort"].unique().tolist(), planted["unit"].unique().tolist()) == (["external"], ["ecg"])
     assert planted["vessel"].unique().tolist() == ["LM"]
+
+
+@pytest.mark.parametrize(
+    "name", ["discrimination", "calibration", "thresholds", "risk_groups", "panels", "steps"]
+)
+def test_every_ecg_twice_is_no_more_evidence(name: str, table: pd.DataFrame) -> None:
+    rows = table[table["cohort"] == "internal"]
+    twice = pd.concat([rows, rows.assign(ecg_id=rows["ecg_id"] + "-again")], ignore_index=True)
+    changed: dict[str, Any] = {"discrimination": {"method": "delong"}, "steps": {"unit": "ecg"}}.get(name, {})
+    once, doubled = (run(name, part, **changed) for part in (rows, twice))
+    limited = once["low"].notna() & (once.get("method", pd.Series("", once.index)) != "patient bootstrap")
+    assert limited.sum() >= 3 or name in ("discrimination", "panels")
+    for column in ("estimate", "low", "high"):
+        np.testing.assert_allclose(
+            doubled.loc[limited, column], once.loc[limited, column], rtol=1e-6, atol=1e-8
+        )

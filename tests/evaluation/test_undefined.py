@@ -497,6 +497,10 @@ def test_a_vessel_without_a_grade_column_has_no_grades(make):
     part = slice_of(make(10).drop(columns="grade_lm"), "LM", "internal", "ecg")
     assert part.grade.shape == (0,)
     assert (part.n_patients, part.n_pos_patients) == (0, 0)
+    unscored = slice_of(make(10).drop(columns="prob_lm"), "LM", "internal", "ecg")
+    assert unscored.p.dtype == float
+    assert len(unscored.p) == len(unscored.y) > 0
+    assert np.isnan(unscored.p).all()
 
 
 def test_a_risk_group_of_one_class_carries_to_any_prevalence():
