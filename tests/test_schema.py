@@ -124,9 +124,7 @@ def test_a_probability_outside_0_to_1_is_refused(tmp_path: Path) -> None:
     assert len(read_predictions(tmp_path / "p.parquet")) == 3
     table.loc[1, "prob_lad"] = 1.2
     write_table(table, tmp_path / "p.parquet")
-    with pytest.raises(
-        TableError, match=r"row 2, column prob_lad: found 1.2; expected at most 1"
-    ):
+    with pytest.raises(TableError, match=r"row 2, column prob_lad: found 1.2; expected at most 1"):
         read_predictions(tmp_path / "p.parquet")
 
 

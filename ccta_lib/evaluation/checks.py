@@ -45,7 +45,9 @@ def binary(values: Any, name: str = "y") -> np.ndarray:
     out = vector(values, name)
     bad = np.flatnonzero((out != 0) & (out != 1))
     if bad.size:
-        raise InputError(f"{name}: expected 0 or 1, found {out[bad[0]]:g} at position {bad[0]}; recode {name}")
+        raise InputError(
+            f"{name}: expected 0 or 1, found {out[bad[0]]:g} at position {bad[0]}; recode {name}"
+        )
     return out == 1
 
 

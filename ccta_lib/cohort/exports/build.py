@@ -185,10 +185,10 @@ def build_cohort(ecgs: str | os.PathLike[str], reports: str | os.PathLike[str], 
         counts = linked["reason"].value_counts()
         # Why, but not which: names of files name patients, and what is said here ends up in logs.
         notes = linked.loc[linked["reason"] == str(recordings_module.Reason.UNREADABLE), "note"].iloc[:1]
-        said = [without_quotes(note.partition(": ")[2] or note) for note in notes]
+        told = [without_quotes(note.partition(": ")[2] or note) for note in notes]
         raise InputError(f"{ecgs}: none of {len(linked)} recordings enters the cohort",
                          *(f"{n} of them: {why}" for why, n in counts.items()),
-                         *(f"the first of them: {note}" for note in said))  # fmt: skip
+                         *(f"the first of them: {note}" for note in told))  # fmt: skip
 
     used = tables["reports"].loc[
         tables["reports"]["exam"].isin(kept["exam"]) & (tables["reports"]["exam"] != 0)
