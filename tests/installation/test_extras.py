@@ -16,7 +16,10 @@ pytestmark = pytest.mark.installation
 # What each extra is for, in a line that fails without it.
 USES = {
     "": "from ccta_lib.evaluation import auc_interval; print(auc_interval([0, 1, 0, 1], [.1, .4, .35, .8]))",
-    "train": "from ccta_lib.model.net1d import Net1D, NANO_CONFIG as c; import torch; Net1D(c)(torch.zeros(1, 12, 500))",
+    "train": (
+        "from ccta_lib.model.net1d import NANO_CONFIG, Net1D; import torch; "
+        "Net1D(NANO_CONFIG)(torch.zeros(1, 12, 1000))"
+    ),
     "exports": "from ccta_lib.cohort.audit import prepare_audit; from ccta_lib.cohort.language_model import Endpoint",
     "cluster": "import ccta_lib.dask_backend",
     "study": "import captum.attr, neurokit2",
