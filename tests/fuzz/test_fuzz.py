@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,8 +67,6 @@ class Bad(Target):
                 pass
         if data == b"wrong":
             raise Wrong("another signal")
-        if data == b"memory":
-            os.environ["FUZZ_HOLD"] = str(len(b"x" * (1200 * 2**20)))
         if data == b"lines":
             error = InputError("x")
             error.faults = ["two\nlines"]
@@ -76,13 +74,23 @@ class Bad(Target):
         return "read"
 
 
-@pytest.mark.parametrize(("data", "what"), [(b"crash", "KeyError"), (b"hang", "Hang"), (b"wrong", "Wrong"),
-                                            (b"memory", "memory"), (b"lines", "not one clear line")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [(b"crash", "KeyError"), (b"hang", "Hang"), (b"wrong", "Wrong"), (b"lines", "not one clear line")],
+)
 def test_the_guard_sees_it(data: bytes, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.fuzz.guard.SECONDS", 0.2)
-    monkeypatch.setattr("tests.fuzz.guard.MOST_GROWTH", 2**26)
     outcome = attempt(Bad(), tmp_path, data, "other")
     assert isinstance(outcome, Finding)
     assert what in outcome.what
     assert attempt(Bad(), tmp_path, b"", "other") == "read"
     assert issubclass(Hang, BaseException)
+
+
+def test_the_guard_sees_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = iter([1000, 1000 + 2**20])  # KiB: half a gibibyte more than is allowed
+    usage = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: SimpleNamespace(ru_maxrss=next(peaks)))
+    monkeypatch.setattr("tests.fuzz.guard.resource", usage)
+    outcome = attempt(Bad(), tmp_path, b"", "other")
+    assert isinstance(outcome, Finding)
+    assert outcome.what.startswith("memory")
