@@ -113,7 +113,7 @@ def _guided(given: argparse.Namespace, folder: Path) -> None:
 
     longest = 2 * max(map(len, samples)) + 4096
     atheris.Setup(
-        [sys.argv[0], str(corpus), f"-seed={given.seed + 1}", f"-max_len={longest}", "-rss_limit_mb=0", "-timeout=0",
+        [sys.argv[0], str(corpus), f"-seed={given.seed + 1}", f"-max_len={longest}", "-rss_limit_mb=0", "-timeout=3600",
          "-max_total_time=86400", f"-artifact_prefix={folder}/", "-verbosity=0"],
         one, custom_mutator=mutate,
     )  # fmt: skip
