@@ -211,3 +211,37 @@ def test_a_vessel_without_labels_says_so(predictions):
         assert table["estimate"].isna().all()
         assert (table["note"] != "").all()
     assert len(calibration_points(bare, vessels=["LM"])) == 0
+
+
+def test_limits_of_brier_skill_and_ratio_by_hand(make):
+    rows = make(80).dropna(subset=["grade_lad"])
+    table = calibration_table(rows, vessels=["LAD"]).set_index("metric")
+    y, p = labels(rows["grade_lad"]), rows["prob_lad"].to_numpy()
+    patients = rows["patient_id"].to_numpy()
+    m = len(set(patients))
+
+    def half(contribution):
+        """Half an interval of a mean whose rows are clustered: deviations summed within patients, m / (m - 1)."""
+        deviation = pd.Series(contribution - contribution.mean()).groupby(patients).sum()
+        return 1.959963985 * np.sqrt(m / (m - 1) * (deviation**2).sum()) / len(y)
+
+    brier = table.loc["Brier score"]
+    square = (p - y) ** 2
+    assert brier["estimate"] == pytest.approx(square.mean())
+    assert [brier["low"], brier["high"]] == pytest.approx(
+        [square.mean() - half(square), square.mean() + half(square)]
+    )
+    ratio = table.loc["observed / expected"]
+    wide = np.exp(half(y / y.mean() - p / p.mean()))  # on the scale of the logarithm
+    assert ratio["estimate"] == pytest.approx(y.mean() / p.mean())
+    assert [ratio["low"], ratio["high"]] == pytest.approx(
+        [ratio["estimate"] / wide, ratio["estimate"] * wide]
+    )
+    skill = table.loc["Brier skill against the base rate"]
+    # The skill is 1 - B / V, V = r (1 - r): its derivative by each row, B's through the squares, V's through r.
+    null = y.mean() * (1 - y.mean())
+    spread = half(square / null - square.mean() * (1 - 2 * y.mean()) * y / null**2)
+    assert [skill["low"], skill["high"]] == pytest.approx(
+        [skill["estimate"] - spread, skill["estimate"] + spread]
+    )
+    assert set(table["recalibration"]) == {"as predicted"}

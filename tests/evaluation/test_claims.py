@@ -24,6 +24,7 @@ from ccta_lib.evaluation.claim_measures import (
     Study,
     each_step,
     lm_falls_more,
+    lm_groups,
     lm_lower,
     net_benefit,
     strongest,
@@ -338,6 +339,8 @@ def test_claims_about_lm_and_rca_need_them(predictions: pd.DataFrame) -> None:
     assert list(lm_lower(a_study(internal, "LM"))) == []
     assert list(lm_falls_more(lambda s, v: s.part(v))(a_study(internal, "RCA", "LAD"))) == []
     assert list(lm_falls_more(lambda s, v: s.part(v))(a_study(internal, "LM"))) == []
+    for what in ("rise", "npv", "fpr"):
+        assert list(lm_groups(what)(a_study(internal, "RCA", "LAD"))) == []
     nobody = internal.assign(
         **{f"grade_{v.lower()}": pd.array([pd.NA] * len(internal), dtype="string") for v in VESSELS}
     )

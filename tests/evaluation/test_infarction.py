@@ -193,6 +193,11 @@ def test_an_unknown_probability_is_in_neither_group():
 @pytest.mark.parametrize("origin", ["ccta", "ecg", "paper"])
 def test_each_row_is_that_of_its_function_with_the_entry_of_its_origin(make, origin):
     followup = make(150, cohort="followup", seed=6)
+    # The ECG up to 300 days before the CCTA, so that delayed entry matters.
+    wait = pd.Series(np.random.default_rng(6).integers(0, 300, 150), [f"followup-p{i}" for i in range(150)])
+    days = followup["patient_id"].map(wait)
+    followup["ecg_time"] = followup["ccta_time"] - pd.to_timedelta(days, unit="D")
+    followup["followup_days"] += days
     table = infarction_table(followup, thresholds=HALF, vessels=["LAD"], any_vessel=False, origins=[origin])
     rows = table[table["analysis"] == "primary"].set_index("metric")
     people = followup_patients(followup, origin=origin, horizon=700)

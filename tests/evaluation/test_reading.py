@@ -100,3 +100,9 @@ def test_the_finding_says_what_the_tables_say(readings):
     assert "at most 20.0% open" in text
     assert "1 of 2 ECG files" in text
     assert "every row of every input is accounted for" in text
+
+
+def test_rows_keep_the_order_of_the_readings(readings):
+    both = pd.concat([readings.assign(split="z first"), readings.assign(split="a second")], ignore_index=True)
+    assert grade_agreement(both)["split"].drop_duplicates().tolist() == ["z first", "a second"]
+    assert misses_by_style(both)["split"].drop_duplicates().tolist() == ["z first", "a second"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
 
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation import (
@@ -142,3 +142,15 @@ def test_holm_raises_outside_0_and_1():
     for p in ([0.5, 1.2], [[0.1]]):
         with pytest.raises(InputError):
             holm(p)
+
+
+def test_clustered_trend_is_near_that_of_leaving_out_one_patient_at_a_time():
+    rng = np.random.default_rng(4)
+    patient = np.repeat(np.arange(150), 3)
+    level = rng.normal(size=150)[patient]
+    grade = np.digitize(level + rng.normal(0, 0.5, 450), [-0.5, 0.5, 1.2])
+    p = np.exp(0.3 * level + rng.normal(size=450))  # skewed, so that ranks matter
+    found = spearman_trend(grade, p, groups=patient)
+    left = np.array([spearman_trend(grade[patient != k], p[patient != k]).rho for k in range(150)])
+    jackknife = np.sqrt(149 / 150 * np.sum((left - left.mean()) ** 2))
+    assert found.rho / norm.isf(found.p_value / 2) == pytest.approx(jackknife, rel=0.05)

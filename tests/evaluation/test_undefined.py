@@ -220,6 +220,10 @@ def test_progress_tells_each_part_and_the_end(make):
         seen: list[tuple[int, int, str]] = []
         work(lambda *step: seen.append(step))  # noqa: B023
         assert seen == [(0, 2, "RCA, internal"), (1, 2, "LAD, internal"), (2, 2, last)]
+    seen = []
+    settings = {"units": ["ecg", "exam"], "vessels": ["RCA"], "method": "delong", "n_boot": 3}
+    discrimination_table(make(40), **settings, progress=lambda *step: seen.append(step))
+    assert seen == [(0, 2, "ecg level, internal"), (1, 2, "exam level, internal"), (2, 2, "discrimination")]
 
 
 def test_calibration_of_one_patient_or_at_the_ends_has_no_limits(make):
