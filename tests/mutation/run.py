@@ -195,7 +195,8 @@ class Bench:
             new = compile(mutant.source(text), mutant.path, "exec")
         except SyntaxError:
             return False
-        return any(one != other for one, other in _pairs(_compiled(text, mutant.path), new))
+        changed = [one for one, other in _pairs(_compiled(text, mutant.path), new) if one != other]
+        return any(one.co_qualname.replace(".<locals>", "").startswith(mutant.function) for one in changed)
 
     def judge_in_session(self, mutants: list[Mutant], texts: dict[str, str]) -> int:
         """Collect all tests, then judge each mutant in a fork of that session."""
