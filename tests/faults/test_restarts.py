@@ -50,7 +50,7 @@ STUDY = Stage(
     "study",
     lambda out: ["study", "--size", "smoke", "--only", "coverage", "--out", str(out)],
     (renamed("/coverage.parquet$"), renamed("/cell.json$"), renamed("/cells/coverage/[0-9a-f]+$"),
-     renamed("/coverage.parquet$", 3), renamed("/study.json$")),
+     renamed("/study.json$")),
 )  # fmt: skip
 TRAINING = (
     renamed("/prepared-.*npy$"), renamed("/plan.json$"), renamed("/checkpoint.pt$", 5),
