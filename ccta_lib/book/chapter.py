@@ -257,8 +257,8 @@ def _cell(value: object) -> str:
     return "follow-up" if value == "followup" else str(value)
 
 
-# What begins code, a role, mathematics, HTML, an entity or a link within a line of MyST.
-_ACTIVE = re.compile(r"[`{$\\]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[{])|\[(?=\^)")
+# What begins code, a role, mathematics, emphasis, HTML, an entity or a link within a line of MyST.
+_ACTIVE = re.compile(r"[`{$\\*_~]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[{])|\[(?=\^)")
 
 
 def literal(text: str) -> str:

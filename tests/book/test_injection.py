@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ccta_lib.book.chapter import Chapter, literal, pipe_table, small_table
@@ -77,6 +77,8 @@ def test_a_cell_and_a_header_show_what_they_hold(payload: str) -> None:
 @given(
     st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0\t"), min_size=1, max_size=40)
 )
+@example("*0*")
+@example("**a** _b_ __c__ ~~d~~ a_b_c")
 def test_any_text_is_one_cell_of_text(text: str) -> None:
     html = rendered(pipe_table(pd.DataFrame({"a": [literal(text)], "b": ["end"]})))
     cells = cells_of(html)

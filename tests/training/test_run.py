@@ -123,7 +123,7 @@ def test_refusals(cohort_and_store, tmp_path):
         train(bare, store, tmp_path, SETTINGS, seed=1)
     both = cohort.copy()
     both.loc[len(both) - 1, "patient_id"] = "p000"
-    with pytest.raises(TableError, match="patient p000"):
+    with pytest.raises(TableError, match="the first of them in row 1"):
         train(both, store, tmp_path, SETTINGS, seed=1)
     with pytest.raises(TableError, match="knows nothing of 1 ECGs of the table, the first in row"):
         train(cohort.assign(ecg_id=["new", *cohort["ecg_id"][1:]]), store, tmp_path, SETTINGS, seed=1)
