@@ -3,12 +3,13 @@ PYTHON ?= python3
 # For example: make book PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_OPTIONS ?=
 PROFILE ?= demo
+FUZZ_SECONDS ?= 20
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 QUALITY := .venv/.quality
 
-.PHONY: book pdf test test-slow test-install smoke study-smoke lint format nano shipped study shipped-study lock audit sbom clean
+.PHONY: book pdf test test-slow test-install smoke study-smoke lint format nano shipped study shipped-study lock fuzz mutation audit sbom clean
 
 book: $(INSTALLED)  ## make the book (minutes) and print the path of its first page
 	$(BIN)/ccta book --profile $(PROFILE)
@@ -79,6 +80,12 @@ lock: $(QUALITY)  ## requirements.lock again, from pyproject.toml and constraint
 	printf 'hatchling\neditables\n' | $(BIN)/uv pip compile - pyproject.toml --extra all --constraint constraints.txt --universal \
 		--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' --quiet \
 		$(addprefix --no-emit-package ,$(UNLOCKED)) --output-file requirements.lock
+
+fuzz: $(QUALITY)  ## every reader under damaged and hostile input; FUZZ_SECONDS of processor time per target and engine
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+mutation: $(QUALITY)  ## how many small faults in the statistics the tests notice: a seeded sample of 500; goes on where it was killed
+	nice -n 10 $(BIN)/python tests/mutation/run.py --sample 500 --seed 8
 
 audit: $(QUALITY)  ## known vulnerabilities of every locked package; asks the package index
 	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner off
