@@ -6,6 +6,7 @@ count.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -125,13 +126,22 @@ def patient_interval(
     x = np.asarray(values, dtype=float)
     level_z(level)
     number, labels = codes(patients, "patients", n=x.size)
-    if labels.size < 2:
-        return float(x.mean()), NAN, NAN
     total, count = np.bincount(number, x), np.bincount(number)
-    chunks = resample_counts(labels.size, n_boot, np.random.default_rng(seed))
-    replicates = np.concatenate([(c @ total) / (c @ count) for c in chunks])
-    low, high, _, _ = percentile_interval(replicates, level)
+    low, high = _limits(
+        lambda c: (c @ total) / (c @ count), labels.size, n_boot=n_boot, seed=seed, level=level
+    )
     return float(x.mean()), low, high
+
+
+def _limits(
+    statistic: Callable[[np.ndarray], np.ndarray], n_patients: int, *, n_boot: int, seed: int, level: float
+) -> tuple[float, float]:
+    """Return percentile limits of a statistic of how often each patient was drawn, (b, patients) to (b,)."""
+    if n_patients < 2:
+        return NAN, NAN
+    chunks = resample_counts(n_patients, n_boot, np.random.default_rng(seed))
+    low, high, _, _ = percentile_interval(np.concatenate([statistic(c) for c in chunks]), level)
+    return low, high
 
 
 def mean_map_agreement(
@@ -155,11 +165,9 @@ def mean_map_agreement(
         return rank_agreement(weight @ m, weight @ p)
 
     estimate = float(agreement(np.full((1, len(m)), 1.0))[0])
-    if labels.size < 2:
-        return estimate, NAN, NAN
-    chunks = resample_counts(labels.size, n_boot, np.random.default_rng(seed))
-    replicates = np.concatenate([agreement(c[:, number].astype(float)) for c in chunks])
-    low, high, _, _ = percentile_interval(replicates, level)
+    low, high = _limits(
+        lambda c: agreement(c[:, number].astype(float)), labels.size, n_boot=n_boot, seed=seed, level=level
+    )
     return estimate, low, high
 
 

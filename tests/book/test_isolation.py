@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +19,6 @@ from ccta_lib.book.parameters import check_parameters, read_parameters
 from ccta_lib.book.provenance import RunRecord
 from ccta_lib.book.render import build_pages
 from ccta_lib.errors import InputError, ParameterError
-from ccta_lib.schema import VESSELS, write_table
 
 pytest.importorskip("papermill")
 
@@ -51,18 +49,6 @@ print(json.dumps({"word": word, "cwd": os.getcwd(), "colour": matplotlib.rcParam
 MODULES = ("pandas", "matplotlib", "numpy", "papermill", "sphinx", "docutils", "myst_nb", "ccta_lib", "sitecustomize",
            "usercustomize", "ipykernel", "IPython", "conf", "comm", "debugpy")  # fmt: skip
 SETTINGS = ("ipython_config", "ipython_kernel_config", "jupyter_config", "jupyter_notebook_config", "conf")
-
-
-@pytest.fixture
-def run_dir(tmp_path: Path) -> Path:
-    row = {
-        "ecg_id": "e1",
-        "patient_id": "p1",
-        "data_kind": "simulated",
-        **{v.prob_column: 0.5 for v in VESSELS},
-    }
-    write_table(pd.DataFrame([row]), tmp_path / "run" / "predictions.parquet")
-    return tmp_path / "run"
 
 
 @pytest.fixture

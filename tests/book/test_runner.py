@@ -11,7 +11,6 @@ import pytest
 from ccta_lib.book import runner
 from ccta_lib.book.chapter import Chapter
 from ccta_lib.errors import ChapterError, InputError, ParameterError
-from ccta_lib.schema import VESSELS, write_table
 
 pytest.importorskip("papermill")
 
@@ -34,18 +33,6 @@ n: int = 2  # a number
 {code}
 ```
 """
-
-
-@pytest.fixture
-def run_dir(tmp_path: Path) -> Path:
-    row = {
-        "ecg_id": "e1",
-        "patient_id": "p1",
-        "data_kind": "simulated",
-        **{v.prob_column: 0.5 for v in VESSELS},
-    }
-    write_table(pd.DataFrame([row]), tmp_path / "run" / "predictions.parquet")
-    return tmp_path / "run"
 
 
 @pytest.fixture
