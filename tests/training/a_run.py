@@ -10,6 +10,7 @@ import sys
 import torch
 
 from ccta_lib.cohort.store import WaveformStore
+from ccta_lib.in_use import in_use
 from ccta_lib.parallel import cluster, started_by_torchrun
 from ccta_lib.schema import read_cohort
 from ccta_lib.training import TrainingSettings, inference, loop, predict, state, train, train_shared
@@ -99,7 +100,7 @@ def main() -> None:
         with open_ranks("cpu") as ranks:
             train_shared(cohort, store, out, SETTINGS, seed=3, folds=[1], ranks=ranks)
         return
-    with cluster(sys.argv[5] if len(sys.argv) > 5 else None):
+    with cluster(sys.argv[5] if len(sys.argv) > 5 else None), in_use(out):  # as the commands do
         predict(cohort, store, train(cohort, store, out, SETTINGS, seed=3, workers=1), workers=1)
 
 
