@@ -36,8 +36,10 @@ def heat_map(
               extent=(ms[0] - half, ms[-1] + half, len(values), 0))  # fmt: skip
     if beat is not None and len(values) == len(beat):
         size = np.abs(beat).max() or 1.0
-        for lead, line in enumerate(beat):
-            ax.plot(ms, lead + 0.5 - 0.9 * line / size, color="black", linewidth=0.35, alpha=0.7)
+        for lead, line in enumerate(
+            beat
+        ):  # every second time: closer than this figure can show, and half the file
+            ax.plot(ms[::2], lead + 0.5 - 0.9 * line[::2] / size, color="black", linewidth=0.35, alpha=0.7)
     ax.set_ylim(len(values), 0)
     ax.grid(visible=False)
     ax.tick_params(labelsize=6, length=2)
@@ -55,22 +57,26 @@ def map_grid(
     maps : method, vessel, lead, ms, mean
     cells : method, vessel, lead, wave, mean, for a method that has no map in time: drawn as blocks
     methods : rows of the figure
-    beat : name of the mean beat among the methods of `maps`
-    waves : windows of the waves, ms from R
+    beat : name of the mean beat among the methods of `maps`; drawn into the first row, since once says where waves lie
+    waves : windows of the waves, ms from R; their limits are marked in every panel
     """
     vessels = list(dict.fromkeys(maps["vessel"]))
     ms = np.sort(maps["ms"].unique())
     heights = [0.35 if set(maps.loc[maps["method"] == m, "lead"]) - set(LEADS) else 1.25 for m in methods]
     figure, axes = plt.subplots(len(methods), len(vessels), figsize=(WIDTH, sum(heights) + 0.6), sharex=True,
                                 squeeze=False, height_ratios=heights, layout="constrained")  # fmt: skip
+    limits = sorted({t for window in waves.values() for t in window})
     for line, method in zip(axes, methods, strict=True):
         for ax, vessel in zip(line, vessels, strict=True):
             values = _in_time(maps, cells, method, vessel, ms, waves)
-            heat_map(values, ms, beat=_matrix(maps, beat, vessel, ms), ax=ax)
-            ax.set_yticks(
-                np.arange(len(values)) + 0.5, LEADS if len(values) > 1 else ["all leads"], fontsize=4.5
+            heat_map(
+                values, ms, beat=_matrix(maps, beat, vessel, ms) if method == methods[0] else None, ax=ax
             )
-            ax.tick_params(axis="y", length=0, labelleft=ax is line[0])
+            ax.vlines(limits, 0, len(values), colors="black", linewidth=0.4, linestyles=":", alpha=0.5)
+            ax.set_yticks([])
+        names = LEADS if len(values) > 1 else ["all leads"]
+        line[0].set_yticks(np.arange(len(names)) + 0.5, names, fontsize=4.5)
+        line[0].tick_params(axis="y", length=0)
         line[0].set_ylabel(_two_lines(method), fontsize=6.5, rotation=0, ha="right", va="center", labelpad=22)
     for ax, vessel in zip(axes[0], vessels, strict=True):
         ax.set_title(vessel)

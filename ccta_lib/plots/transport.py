@@ -95,6 +95,6 @@ def prevalence_curves(table: pd.DataFrame, metric: str, *, ylabel: str, ax: Axes
     if metric == "citl":
         ax.axhline(0, color=NEUTRAL, linewidth=0.8)
     ax.set(xlabel="Prevalence", ylabel=ylabel)
-    if part["correction"].nunique() > 1:  # one line needs no name, and its legend lay on an interval
+    if len(part["correction"].unique()) > 1:  # one line needs no name, and its legend lay on an interval
         ax.legend(fontsize=7)
     return ax

@@ -64,7 +64,11 @@ def test_a_disk_that_fills_up(where: str, whole: Path, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     samples = (whole / "waveforms" / "signals.npy").stat().st_size
     tables = sum(p.stat().st_size for p in whole.rglob("*.*") if p.name != "signals.npy")
-    size = {"at the first file": 8 << 10, "at the samples": samples // 2, "at the tables": samples + tables // 2}
+    size = {
+        "at the first file": 8 << 10,
+        "at the samples": samples // 2,
+        "at the tables": samples + tables // 2,
+    }
     done = shell(FILLS_UP.replace("$SIZE", str(size[where])), tmp_path / "disk", *words)
     assert done.returncode == 0, done.stderr
     assert "code 2" in done.stderr

@@ -55,8 +55,10 @@ def test_methods_without_leads_or_times_are_drawn_as_strips_and_blocks() -> None
     assert set(lit[:, 0]) == {LEADS.index("V2")}
     assert set(MS[lit[:, 1]]) == {200, 250, 300, 350, 400}
     assert np.asarray(panels[4].images[0].get_array()).shape == (1, MS.size)
-    assert not panels[4].lines  # twelve beats do not fit a strip without leads
-    assert len(panels[0].lines) == 12
+    assert [len(ax.lines) for ax in panels] == [12, 12, 0, 0, 0, 0]  # the beat stands in the first row
+    for ax in panels:
+        (marks,) = ax.collections
+        assert [segment[0][0] for segment in marks.get_segments()] == [-220, -60, 60, 180, 420]
 
 
 def test_scores_keep_a_place_for_a_method_that_has_none() -> None:
