@@ -2,6 +2,7 @@
 PYTHON ?= python3
 # For example: make book PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_OPTIONS ?=
+AUDIT_OPTIONS ?=
 PROFILE ?= demo
 FUZZ_SECONDS ?= 20
 
@@ -87,8 +88,9 @@ fuzz: $(QUALITY)  ## every reader under damaged and hostile input; FUZZ_SECONDS 
 mutation: $(QUALITY)  ## how many small faults in the statistics the tests notice: a seeded sample of 500; goes on where it was killed
 	nice -n 10 $(BIN)/python tests/mutation/run.py --sample 500 --seed 8
 
+# For example, from a mirror of the OSV database: make audit AUDIT_OPTIONS="-s osv --osv-url https://mirror/v1/query"
 audit: $(QUALITY)  ## known vulnerabilities of every locked package; asks the package index
-	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner off
+	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner off $(AUDIT_OPTIONS)
 
 sbom: $(QUALITY)  ## a bill of materials (CycloneDX) of what is installed: build/sbom.cdx.json
 	@mkdir -p build

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+import threading
 import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -110,3 +115,73 @@ def test_simulating_and_evaluating_ask_nobody(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
     )  # fmt: skip
     assert "asked for a name" in blocked.stderr
+
+
+@contextmanager
+def advisories(answer: Callable[[str, str], dict | None]) -> Iterator[str]:
+    """Serve a database of vulnerabilities in the form of OSV on this machine; `None` from `answer` is a failure."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            found = answer(asked["package"]["name"], asked["version"])
+            self.send_response(200 if found is not None else 500)
+            self.end_headers()
+            self.wfile.write(json.dumps(found or {}).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1/query"
+        finally:
+            server.shutdown()
+
+
+def audit(url: str, cache: Path) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("pip_audit", reason="make audit installs it (extra quality)")
+    options = f"AUDIT_OPTIONS=-s osv --osv-url {url} --cache-dir {cache}"
+    words = [
+        "make",
+        "--silent",
+        "--assume-old=.venv/.quality",
+        f"BIN={Path(sys.executable).parent}",
+        options,
+        "audit",
+    ]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_audit_asks_about_every_locked_package_and_names_the_vulnerable_one(
+    locked: dict[str, tuple[str, list[str]]], tmp_path: Path
+) -> None:
+    version, asked = locked["requests"][0], set()
+
+    def answer(name: str, its: str) -> dict:
+        asked.add((name_of(name), its))
+        if name != "requests":
+            return {}
+        affected = [{"package": {"name": name, "ecosystem": "PyPI"}, "versions": [version]}]
+        dates = {"modified": "2026-01-01T00:00:00Z", "published": "2026-01-01T00:00:00Z"}
+        return {"vulns": [{"id": "OSV-PLANTED-1", "summary": "planted", "affected": affected, **dates}]}
+
+    with advisories(answer) as url:
+        done = audit(url, tmp_path)
+    assert done.returncode != 0
+    assert "OSV-PLANTED-1" in done.stdout, done.stderr
+    assert re.search(rf"requests +{re.escape(version)}", done.stdout)
+    here = {
+        name_of(line.split("==")[0])
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    assert {(n, v) for n, (v, _) in locked.items() if n in here} <= asked
+
+
+def test_an_audit_passes_when_nothing_is_known_and_fails_when_nobody_answers(tmp_path: Path) -> None:
+    with advisories(lambda *_: {}) as url:
+        assert audit(url, tmp_path / "a").returncode == 0
+    with advisories(lambda *_: None) as url:
+        assert audit(url, tmp_path / "b").returncode != 0
