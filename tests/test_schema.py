@@ -152,5 +152,6 @@ def test_more_stenosis_is_never_a_lower_grade(a: float, b: float) -> None:
 
 def test_the_data_dictionary_names_every_column() -> None:
     table = data_dictionary()
+    assert table.columns.tolist() == ["column", "meaning", "type", "allowed", "required"]
     assert table["column"].tolist() == list(COHORT_COLUMNS)
     assert (table["meaning"] != "").all()

@@ -376,6 +376,9 @@ def claims(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def test_every_claim_is_judged_by_its_own_interval(claims: pd.DataFrame) -> None:
     assert list(dict.fromkeys(claims["claim"])) == [c.name for c, _ in CLAIMS]
+    assert (
+        claims["quantity"].tolist() == claims["claim"].map({c.name: c.quantity for c, _ in CLAIMS}).tolist()
+    )
     assert set(claims["verdict"]) <= {HELD, REVERSED, UNDECIDED}
     assert (claims.loc[claims["low"].isna(), "verdict"] == UNDECIDED).all()
     above = claims[claims["rule"].str.startswith("interval above")]

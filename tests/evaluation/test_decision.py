@@ -191,6 +191,12 @@ def test_a_likelihood_ratio_that_patients_fix_at_one_has_no_spread():
     assert [row["low"], row["estimate"], row["high"]] == pytest.approx([0.02] * 3)
 
 
+def test_a_relative_risk_that_can_be_told_has_no_note():
+    y, p = [1, 1, 1, 0, 1, 0, 0, 0], [0.5, 0.6, 0.7, 0.8, 0.1, 0.1, 0.2, 0.2]
+    row = risk_groups(y, p, 0.4).set_index("metric").loc["relative risk"]
+    assert (row["estimate"], row["note"]) == (3.0, "")
+
+
 def test_empty_risk_groups_say_so():
     got = risk_groups([0, 1, 0], [0.3, 0.4, 0.5], 0.1).set_index("metric")
     assert math.isnan(got.loc["risk below threshold", "estimate"])

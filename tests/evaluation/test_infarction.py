@@ -109,6 +109,8 @@ def test_table_holds_the_tests_of_the_patients(predictions, results):
     assert rows.loc["hazard ratio", ["estimate", "low", "high"]].tolist() == pytest.approx(
         ratio[["hazard_ratio", "low", "high"]].tolist()
     )
+    assert not results.columns.str.isupper().any()
+    assert (rows.loc[["log-rank", "hazard ratio"], "note"] == "").all()
     assert rows.loc["log-rank", "n_high"] == high.sum()
     assert rows.loc["log-rank", "events_high"] == patients["event"][high].sum()
     assert rows.loc["log-rank", "n_patients"] == patients["patient_id"].nunique()
@@ -140,6 +142,10 @@ def test_small_groups_are_not_interpreted(predictions):
     none = infarction_table(quiet, thresholds=HALF, origins=["ccta"], vessels=["LAD"])
     assert not none["interpret"].any()
     assert none.loc[none["metric"] == "hazard ratio", "estimate"].isna().all()
+    of_hazard = none.loc[none["metric"] == "hazard ratio", "note"]
+    assert set(of_hazard) == {
+        "no events; not interpreted: 0 events in all"
+    }  # both reasons, one after the other
 
 
 def test_curves_bars_and_numbers_at_risk(predictions):

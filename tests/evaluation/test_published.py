@@ -59,6 +59,13 @@ def test_numbers_against_their_functions(predictions: pd.DataFrame, numbers: pd.
     rho = spearmanr(codes, patients["prob_lm"], nan_policy="omit").statistic
     assert pick(numbers, quantity="Spearman rho", vessel="LM")["estimate"] == pytest.approx(rho)
     assert pick(numbers, quantity="patients", cohort="external")["estimate"] == 150
+    every = numbers[
+        (numbers["quantity"] == "AUC") & (numbers["subgroup"] == "all") & (numbers["cohort"] == "internal")
+    ]
+    for name, end in (("lowest AUC", every["estimate"].min()), ("highest AUC", every["estimate"].max())):
+        assert pick(numbers, quantity=name, cohort="internal", subgroup="all")["estimate"] == pytest.approx(
+            end
+        )
     assert pick(numbers, quantity="largest probability")["estimate"] == rows["prob_lm"].max()
 
 

@@ -85,12 +85,15 @@ def run(
     )
 
 
-def left(folder: Path) -> dict[str, str]:
+def left(folder: Path, *, unequal: Sequence[str] = UNEQUAL) -> dict[str, str]:
     """Hash what a command left, except what no two runs share; partial files and signs of use count too."""
+    found = {
+        path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
+    }
     return {
         name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(u in (name := path.relative_to(folder).as_posix()) for u in UNEQUAL)
+        for name, path in found.items()
+        if not any(u in name for u in unequal)
     }
 
 

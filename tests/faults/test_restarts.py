@@ -68,6 +68,7 @@ CHAPTERS = (
     renamed("/tables/severity/.*csv$", 2), renamed("/figures/severity/.*pdf$"),
     renamed("/executed/severity.ipynb$"), renamed("/run.json$"),
 )  # fmt: skip
+PAGES = (opened("/html/chapters/severity.html$"), renamed("/run.json$", 2))
 EVERYTHING = os.environ.get("CCTA_EVERYTHING") == "1"
 
 
@@ -141,3 +142,17 @@ def test_a_chapter(do: str, predicted: Path, tmp_path: Path) -> None:
         shutil.copytree(predicted, tmp_path / name)
     stage = Stage("chapter", lambda out: [str(CHAPTER), "chapter-alone", "severity", str(out)], CHAPTERS)
     survive(stage, do, tmp_path / "out", undisturbed(stage, tmp_path / "whole"))
+
+
+def test_the_pages(predicted: Path, tmp_path: Path) -> None:
+    """A half-built book is no book: pages killed at any moment are made anew and come out the same."""
+    pytest.importorskip("sphinx")
+    done = run([str(CHAPTER), "chapter-alone", "severity", str(predicted)], predicted)
+    assert done.returncode == 0, done.stderr
+    for name in ("whole", "out"):
+        shutil.copytree(predicted, tmp_path / name)
+    stage = Stage("pages", lambda out: [str(CHAPTER), "pages-alone", str(out)], PAGES)
+    survive(stage, "kill", tmp_path / "out", undisturbed(stage, tmp_path / "whole"))
+    pages = [left(tmp_path / name / "html", unequal=()) for name in ("out", "whole")]
+    assert len(pages[0]) > 100
+    assert {n for n in pages[0].keys() | pages[1].keys() if pages[0].get(n) != pages[1].get(n)} == set()
