@@ -3,6 +3,8 @@ PYTHON ?= python3
 # For example: make book PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_OPTIONS ?=
 AUDIT_OPTIONS ?=
+# Start no further slow test after so many minutes; those left out are counted as skipped.
+SLOW_MINUTES ?=
 PROFILE ?= demo
 FUZZ_SECONDS ?= 20
 
@@ -25,7 +27,7 @@ test: lint  ## style, types and the fast tests
 	$(BIN)/python -m pytest -n 2 -q
 
 test-slow: $(INSTALLED)  ## browser, kill, scale and full-size tests
-	$(BIN)/python -m pytest -n 2 -q -m slow
+	$(BIN)/python -m pytest -n 2 -q -m slow $(addprefix --minutes ,$(SLOW_MINUTES))
 
 study-smoke: $(INSTALLED)  ## every cell of every study at its smallest, to see that it runs
 	$(BIN)/ccta study --size smoke --out build/study-smoke

@@ -162,7 +162,7 @@ def test_wide_tables_scroll_in_a_box_of_their_own(watched: Any, html: Path) -> N
 
 def test_search_works_from_disk(watched: Any, html: Path) -> None:
     page = watched.open(html / "search.html", "?q=prevalence")
-    page.wait_for_selector("#search-results li a", timeout=10_000)
+    page.wait_for_selector("#search-results li a", timeout=60_000)
     assert page.locator("#search-results li").count() >= 2
     assert not watched.faults
 
@@ -185,7 +185,7 @@ def test_colour_scheme_can_be_chosen_by_keyboard(watched: Any, html: Path) -> No
     page.locator(".theme-switch-button").locator("visible=true").first.focus()
     for key in ("Enter", "Tab", "Tab", "Tab", "Enter"):
         page.keyboard.press(key)
-    page.wait_for_function("document.documentElement.dataset.mode === 'dark'", timeout=5000)
+    page.wait_for_function("document.documentElement.dataset.mode === 'dark'", timeout=60_000)
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark", "the choice is kept"
     assert not watched.faults

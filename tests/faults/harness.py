@@ -17,7 +17,7 @@ import pandas as pd
 INJECT = Path(__file__).with_name("inject")
 ROOT = Path(__file__).resolve().parents[2]
 FULL = "No space left on device"
-LONGEST = 600  # seconds; a command that takes longer hangs
+LONGEST = 3600  # seconds; a command that takes longer hangs
 # Times, process numbers and secrets: what no two runs share.
 UNEQUAL = ("run.json", "record.json", "training.json", "study.json", "cell.json", "tensorboard/", ".lock", ".doctree",
            "environment.pickle", "doctrees/", "source/", "html/", "private/")  # fmt: skip

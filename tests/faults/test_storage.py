@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import FULL, ROOT, left, run
+from tests.faults.harness import FULL, LONGEST, ROOT, left, run
 
 pytestmark = pytest.mark.slow
 CCTA = [sys.executable, "-m", "ccta_lib"]
@@ -32,7 +32,13 @@ def shell(script: str, folder: Path, *words: str) -> subprocess.CompletedProcess
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "D": str(folder)}
     command = ["unshare", "-rm", "sh", "-c", script, "sh", *CCTA, *words]
     return subprocess.run(
-        command, env=environment, cwd=folder.parent, capture_output=True, text=True, check=False, timeout=600
+        command,
+        env=environment,
+        cwd=folder.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LONGEST,
     )
 
 

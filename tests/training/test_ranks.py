@@ -25,7 +25,9 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 
 def run(*command: object, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(c) for c in command], check=check, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [str(c) for c in command], check=check, capture_output=True, text=True, timeout=1800
+    )
 
 
 @given(st.integers(0, 50), st.integers(1, 9))
