@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ccta_lib.errors import InputError
 from ccta_lib.schema import VESSELS, Vessel
@@ -108,8 +109,8 @@ def counterfactuals(
             for waves, score, signals, ideal in zip(pair, scores, (found.factual, found.without),
                                                     (found.ideal, found.ideal_without), strict=True):  # fmt: skip
                 rng = np.random.default_rng([job.seed, COHORT_CODES[name], 3, int(wanted[k])])
-                signals[k] = synthesise(waves, i, job.settings, rng, noise=cohort.margins.noise) / np.float32(
-                    1000
-                )
+                with threadpool_limits(1):  # as the cohort was drawn: the last microvolt can depend on it
+                    signal = synthesise(waves, i, job.settings, rng, noise=cohort.margins.noise)
+                signals[k] = signal / np.float32(1000)
                 ideal[k] = score[i]
     return found

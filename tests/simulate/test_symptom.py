@@ -60,9 +60,11 @@ def test_the_shipped_run_has_the_symptoms_of_its_seed() -> None:
     assert {"symptom", "ecg_id", "age", "grade_lad", "ecg_normal", "followup_days"} <= set(common)
     drawn = table[common].astype({c: shipped[c].dtype for c in common})
     pd.testing.assert_frame_equal(drawn, shipped[common])
-    pd.testing.assert_frame_equal(
-        truth, pd.read_parquet(folder / "truth.parquet").astype(truth.dtypes.to_dict()), rtol=1e-9
-    )
+    kept = pd.read_parquet(folder / "truth.parquet").astype(truth.dtypes.to_dict())
+    ideal = [c for c in truth.columns if c.startswith("ideal_")]
+    pd.testing.assert_frame_equal(truth.drop(columns=ideal), kept.drop(columns=ideal), rtol=1e-9)
+    # Stored with six decimals; another type of processor rounds a few of them to the next one.
+    pd.testing.assert_frame_equal(truth[ideal], kept[ideal], rtol=0, atol=1.5e-6)
 
 
 def test_other_symptoms_leave_every_other_column_and_the_frozen_truth_alone() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.tables import cohort_column
@@ -160,10 +161,11 @@ def _draw(job: Job, cohort: Cohort, row: int, truth: pd.Series) -> tuple[np.ndar
     healthy = dataclasses.replace(waves, amplitude=waves.amplitude.copy())
     healthy.amplitude[i][:, [Q, ST, T]] -= waves.planted[i][OF_TWELVE]
     seed = [job.seed, COHORT_CODES[COHORT], 3, row]
-    with_it, without = (
-        synthesise(w, i, job.settings, np.random.default_rng(seed), noise=cohort.margins.noise)
-        for w in (waves, healthy)
-    )
+    with threadpool_limits(1):  # as the cohort was drawn
+        with_it, without = (
+            synthesise(w, i, job.settings, np.random.default_rng(seed), noise=cohort.margins.noise)
+            for w in (waves, healthy)
+        )
     return with_it, with_it.astype(np.int32) - without
 
 
