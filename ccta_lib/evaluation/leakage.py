@@ -10,7 +10,8 @@ from ccta_lib.evaluation.seed_tables import COMMON, MACRO, clause, over_seeds, w
 TUNED = "nano, fine-tuned"
 RAW = "heart rate, age and sex"
 INSIDE, ABSENT, REVERSED, SAME = "as in training", "no shortcut", "reversed", "same ECG, noisy minus quiet"
-GAINS = {"inflation inside": (INSIDE, ABSENT), "loss where reversed": (REVERSED, ABSENT)}
+VERIFIED, RETRIEVED = "verification", "retrieval"
+GAINS = {"inflation inside": (INSIDE, ABSENT), "change where reversed": (REVERSED, ABSENT)}
 """What a shortcut adds to the AUC where it holds, and takes away where it is turned round."""
 
 
@@ -99,25 +100,36 @@ def leakage_finding(
     probes, shortcut, matched, split : `leakage_probes` and so on, as the study leaves them
     planted : artery whose label the device followed
     """
-    who = _one(probe_table(probes), features=TUNED, quantity="identity", metric="verification")
-    beyond = _beyond_raw(probes)
+    identity = probe_table(probes)
+    nearer, nearest = (
+        _one(identity, features=TUNED, quantity="identity", metric=m) for m in (VERIFIED, RETRIEVED)
+    )
     strongest = float(shortcut["odds"].max())
     gains = shortcut_gains(shortcut)
     inside, outside = (_one(gains, odds=strongest, vessel=planted, gain=g) for g in GAINS)
     knew = _one(split_table(split), scored_by="seen minus new", vessel=MACRO)
-    alike = _one(matched_table(matched), score="network", matched_on="all", metric="difference", vessel=MACRO)
-    identity = "whether features tell patients apart could not be judged"
-    if not np.isnan(who["low"]):
-        identity = (
-            f"in them another ECG of the same patient lay nearer than a stranger's {who['estimate']:.0%} of the time, "
-            + clause(beyond, _MORE)
+    alike = matched_table(matched)
+    told = "whether features tell patients apart could not be judged"
+    if not np.isnan(nearer["low"]):
+        told = (
+            f"in them another ECG of the same patient lay nearer than a stranger's {nearer['estimate']:.0%} of the "
+            f"time, {clause(_beyond_raw(probes, VERIFIED), _MORE)}"
+        )
+    if not np.isnan(nearest["low"]):
+        told += (
+            f", and the nearest of all ECGs was the same patient's {nearest['estimate']:.0%} of the time, "
+            f"{clause(_beyond_raw(probes, RETRIEVED), _MORE)}"
         )
     parts = [
-        f"Features gave away more than disease: {identity}",
-        f"device noise that went with a diseased {planted} at odds {strongest:g}:1 {clause(inside, _INSIDE)} and "
-        f"{clause(outside, _OUTSIDE)} where it went the other way",
+        f"Features gave away things other than disease: {told}",
+        f"device noise that went with a diseased {planted} at an odds ratio of {strongest:g} "
+        f"{clause(inside, _INSIDE)} and {clause(outside, _OUTSIDE)} where it went the other way",
         clause(knew, _KNEW),
-        clause(alike, _ALIKE),
+        *(
+            clause(_one(alike, score="network", matched_on=on, metric="difference", vessel=MACRO), words)
+            for on, words in _ALIKE.items()
+            if (alike["matched_on"] == on).any()
+        ),
     ]
     return "; ".join(parts) + ". All of this is a property of this simulator."
 
@@ -141,22 +153,30 @@ _OUTSIDE = {
     "unknown": "had one that could not be judged",
 }
 _KNEW = {
-    "up": "networks that had trained on other ECGs of a patient scored higher on his ECG, in macro AUC",
-    "down": "networks that had trained on other ECGs of a patient scored lower on his ECG, in macro AUC",
+    "up": "macro AUC was higher where networks had trained on other ECGs of the same patients",
+    "down": "macro AUC was lower where networks had trained on other ECGs of the same patients",
     "none": "no effect of having trained on a patient's other ECGs was shown on macro AUC",
     "unknown": "what having trained on a patient's other ECGs adds could not be judged",
 }
 _ALIKE = {
-    "up": "among patients alike in heart rate, age and sex macro AUC was lower by what telling these apart adds",
-    "down": "among patients alike in heart rate, age and sex macro AUC was higher than among all",
-    "none": "no part of macro AUC was shown to come from telling heart rate, age and sex apart",
-    "unknown": "how much of the AUC comes from heart rate, age and sex could not be judged",
+    "age": {
+        "up": "among patients alike in age macro AUC was lower by what telling ages apart adds",
+        "down": "among patients alike in age macro AUC was higher than among all",
+        "none": "no part of macro AUC was shown to come from telling ages apart",
+        "unknown": "how much of the AUC comes from age could not be judged",
+    },
+    "all": {
+        "up": "among the few pairs alike in heart rate, age and sex it was lower by what telling these apart adds",
+        "down": "among the few pairs alike in heart rate, age and sex it was higher than among all",
+        "none": "among the few pairs alike in heart rate, age and sex a difference was not shown",
+        "unknown": "how much of the AUC comes from heart rate, age and sex could not be judged",
+    },
 }
 
 
-def _beyond_raw(probes: pd.DataFrame) -> pd.Series:
-    """Verification by features minus verification by heart rate, age and sex, paired within a seed."""
-    rows = probes[(probes["quantity"] == "identity") & (probes["metric"] == "verification")]
+def _beyond_raw(probes: pd.DataFrame, metric: str) -> pd.Series:
+    """What features tell of a patient's identity minus what heart rate, age and sex tell, paired within a seed."""
+    rows = probes[(probes["quantity"] == "identity") & (probes["metric"] == metric)]
     wide = rows.pivot_table(index="seed", columns="features", values="estimate")
     if TUNED not in wide or RAW not in wide:
         return _one(pd.DataFrame())

@@ -85,16 +85,15 @@ def display_conditions(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "disturbance": rows["name"],
+            "verdict": [
+                f"{v}, harmful" if h else v for v, h in zip(rows["verdict"], rows["harm"], strict=True)
+            ],
             "change of macro AUC": lost,
             "slope": rows["slope"],
             "O:E": rows["o_e"],
             "excluded": [f"{x:.0%}" for x in rows["excluded"]],
             "flagged": [f"{x:.0%}" for x in rows["flagged"]],
-            "silent": [f"{x:.0%}" for x in rows["silent"]],
             "what the checks say": said,
-            "verdict": [
-                f"{v}, harmful" if h else v for v, h in zip(rows["verdict"], rows["harm"], strict=True)
-            ],
         }
     )
 
@@ -146,7 +145,9 @@ def transport_finding(conditions: pd.DataFrame, prevalence: pd.DataFrame) -> str
                 "simulator either way.")  # fmt: skip
     silent = rows[rows["harm"] & (rows["verdict"] == "silent")].sort_values("estimate")
     stopped = int(rows["verdict"].isin(["caught", "flagged"]).sum())
+    partly = int((rows["verdict"] == "partly caught").sum())
     start = f"The input checks caught or flagged {stopped} of {len(rows)} disturbances"
+    start += f" and {partly} more in part" if partly else ""
     if silent.empty:
         told = "and none that passed in silence was shown to cost macro AUC"
     else:

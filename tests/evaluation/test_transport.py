@@ -72,6 +72,9 @@ def test_verdict_and_harm():
     assert table.loc["caught", "checked"] == 40
     shown = display_conditions(table.reset_index())
     assert "as recorded" not in set(shown["disturbance"])
+    assert "1 more in part, but 1 passed" in transport_finding(
+        table.reset_index(), prevalence_table(prevalences())
+    )
     found, checks = (
         t.replace({"kind": {"k": "exchanged electrodes"}}) for t in tables({"V1 and V2": (0.0, 0, 0)})
     )

@@ -54,7 +54,7 @@ def test_a_network_that_leans_on_the_device_is_found_out(tmp_path: Path):
     )
     gains = shortcut_gains(rows).set_index(["vessel", "gain"])["estimate"]
     assert gains["LAD", "inflation inside"] > 0.1
-    assert gains["LAD", "loss where reversed"] < -0.1
+    assert gains["LAD", "change where reversed"] < -0.1
     for vessel in ("RCA", "LM", "LCX"):
         assert gains[vessel, "inflation inside"] == 0
     shift = rows[rows["metric"] == "log odds"].groupby("vessel")["estimate"].mean()
