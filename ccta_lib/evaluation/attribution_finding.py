@@ -20,6 +20,7 @@ from ccta_lib.evaluation.attribution_reading import (
     change_summary,
     sanity_over_seeds,
 )
+from ccta_lib.evaluation.attribution_scores import POINTING
 
 _CALLED = {
     AMPLITUDE: "the size of the ECG itself",
@@ -43,11 +44,16 @@ def finding(scores: pd.DataFrame, sanity: pd.DataFrame, counterfactual: pd.DataF
     compared, checks = against_trivial(scores), sanity_over_seeds(sanity)
     n = int(compared["n_seeds"].max())
     parts = [_beaten(compared, name, called) for name, called in _CALLED.items()]
+    pointed = against_trivial(scores, metric=POINTING, trivial=[AMPLITUDE])
+    told = _beaten(pointed, AMPLITUDE, _CALLED[AMPLITUDE], verb="pointed {} to what was planted")
+    parts += [f"scored by where the largest value lies instead, {told}"]
     parts += [_sane(checks[checks["check"] == WHOLE]), _response(change_summary(counterfactual))]
     return f"In this simulator, over {n} virtual cohort{'s' * (n != 1)}, {'; '.join(parts)}."
 
 
-def _beaten(compared: pd.DataFrame, trivial: str, called: str) -> str:
+def _beaten(
+    compared: pd.DataFrame, trivial: str, called: str, *, verb: str = "agreed {} with what was planted"
+) -> str:
     rows = compared[compared["trivial"] == trivial]
     if rows["p_value"].isna().all():
         return f"no method can be told apart from {called} ({rows['note'].iloc[0]})"
@@ -60,12 +66,10 @@ def _beaten(compared: pd.DataFrame, trivial: str, called: str) -> str:
     told = []
     for some, word in ((better, "better"), (worse, "worse")):
         if len(some) == len(rows) > 1:
-            told.append(
-                f"all {len(rows)} methods agreed {word} with what was planted than {called} ({_held_to(rows)})"
-            )
+            told.append(f"all {len(rows)} methods {verb.format(word)} than {called} ({_held_to(rows)})")
         elif len(some):
             told.append(f"{_named(some)} {word}" if told else
-                        f"{_named(some)} agreed {word} with what was planted than {called}")  # fmt: skip
+                        f"{_named(some)} {verb.format(word)} than {called}")  # fmt: skip
     if len(rest):
         told.append(f"for {_named(rest)} no difference {'' if told else f'from {called} '}was shown")
     return ", ".join(told)
@@ -107,6 +111,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _response(summary: pd.DataFrame) -> str:
+    arteries = summary[(summary["measure"] == "own minus cross") & (summary["vessel"] != ALL)]
     rows = summary[summary["vessel"] == ALL].set_index("measure")
     slope, own = rows.loc["slope"], rows.loc["own minus cross"]
     if np.isnan(slope["estimate"]):
@@ -122,7 +127,15 @@ def _response(summary: pd.DataFrame) -> str:
         if own["high"] < 0
         else "not shown to move more or less than"
     )
-    return f"{text}, those of the narrowed artery {side} those of the other arteries"
+    text += f", those of the narrowed artery {side} those of the other arteries"
+    alone = arteries.loc[~((arteries["low"] > 0) if own["low"] > 0 else (arteries["high"] < 0)), "vessel"]
+    if own["low"] > 0 or own["high"] < 0:
+        text += (
+            f" (over all of them; for {_listed(list(alone))} alone not shown)"
+            if len(alone)
+            else " (each of them)"
+        )
+    return text
 
 
 def adjustment_sentence(summary: pd.DataFrame) -> str:

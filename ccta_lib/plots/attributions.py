@@ -249,7 +249,7 @@ def group_figure(groups: pd.DataFrame, leads: Sequence[str]) -> Figure:
             ax.axhline(0, color=NEUTRAL, linewidth=0.5)
             low, high = (1000 * part[f"adjusted_{side}"] for side in ("low", "high"))
             band = ax.fill_between(part["ms"], low, high, color=HIGH_RISK, alpha=0.2, linewidth=0,
-                                   label="its pointwise 95 % band")  # fmt: skip
+                                   label="95 % band of the adjusted")  # fmt: skip
             lines = [
                 ax.plot(
                     part["ms"], 1000 * part[name], color=colour, linestyle=style, linewidth=width, label=label
@@ -257,7 +257,7 @@ def group_figure(groups: pd.DataFrame, leads: Sequence[str]) -> Figure:
                 for name, label, colour, style, width in (
                     ("plain", "difference of group means", LOW_RISK, (0, (3, 1.2)), 1.0),
                     ("adjusted", "adjusted for age, sex and rate", HIGH_RISK, "-", 1.0),
-                    ("planted", "planted", "black", "-", 1.3),
+                    ("planted", "planted, all disease", "black", "-", 1.3),
                 )
             ]
             ax.tick_params(labelsize=6.5)

@@ -70,16 +70,18 @@ def sanity(similarity: dict[str, float], *, gain: float = 0.2, seeds: Sequence[i
     ])  # fmt: skip
 
 
-def counterfactual(*, slope: float = 0.5, cross: float = 0.2, seeds: Sequence[int] = SEEDS) -> pd.DataFrame:
+def counterfactual(
+    *, slope: float = 0.5, cross: float = 0.2, own: str = "LAD", seeds: Sequence[int] = SEEDS
+) -> pd.DataFrame:
     """The network's own logit falls by `slope` times the ideal observer's, the others by `cross` times."""
     rows = []
     for i, seed in enumerate(seeds):
         for k in range(6):
             ideal = 0.5 + 0.3 * k + 0.01 * i
-            row = {"seed": seed, "patient_id": f"{seed}-{k}", "vessel": "LAD", "planted_mv": 0.1, "ideal_logit": ideal,
+            row = {"seed": seed, "patient_id": f"{seed}-{k}", "vessel": own, "planted_mv": 0.1, "ideal_logit": ideal,
                    "ideal_logit_without": 0.0}  # fmt: skip
             for v in ("rca", "lm", "lad", "lcx"):
-                row[f"logit_{v}"] = (slope * (1 + SPREAD[i % 5]) if v == "lad" else cross) * ideal + 1.0
+                row[f"logit_{v}"] = (slope * (1 + SPREAD[i % 5]) if v == own.lower() else cross) * ideal + 1.0
                 row[f"logit_{v}_without"] = 1.0
             rows.append(row)
     return pd.DataFrame(rows)
@@ -181,6 +183,20 @@ def test_finding_says_better_worse_and_not_shown() -> None:
     assert "did not decide about Grad-CAM of the last stage (0.50)" in text
     assert "moved 0.50 [0.49, 0.51] times as far as the ideal observer's" in text
     assert "those of the narrowed artery more than those of the other arteries" in text
+    instead = "scored by where the largest value lies instead, integrated gradients 0.40 (against 0.20) pointed better"
+    assert (
+        f"{instead} to what was planted than the size of the ECG itself, occlusion 0.10 (against 0.20) worse"
+        in text
+    )
+
+
+def test_an_artery_whose_own_answer_was_not_shown_to_be_larger_is_named() -> None:
+    clear, tied = counterfactual(), counterfactual(slope=0.3, cross=0.3, own="LM")
+    said = [finding(scores(CLEAR), sanity({IG: 0.1}), t) for t in (clear, pd.concat([clear, tied]))]
+    assert said[0].endswith("more than those of the other arteries (each of them).")
+    assert said[1].endswith(
+        "more than those of the other arteries (over all of them; for LM alone not shown)."
+    )
 
 
 def test_finding_claims_nothing_that_wide_intervals_do_not_allow() -> None:
