@@ -24,7 +24,7 @@ from ccta_lib.banner import CAPTION_START, MARKS
 from ccta_lib.book.locate import find_run
 from ccta_lib.book.study import find_study, origin, shipped_study, study_entry
 from ccta_lib.errors import InputError
-from ccta_lib.files import atomic_path
+from ccta_lib.files import atomic_path, sha256_file, sha256_json
 from ccta_lib.plots.style import apply_style, mark
 from ccta_lib.schema import read_predictions, write_table
 
@@ -57,8 +57,9 @@ class Shown:
     html, myst : str
         The two forms.
     facts : dict of str
-        What the chapter knows about the origin of the thing (`label`, `caption`, `csv`, `paper`); it travels as
-        metadata of the notebook's output, and the renderer completes it from the run's record.
+        What the chapter knows about the origin of the thing (`label`, `caption`, `csv`, `paper`, `data_kind`, and of
+        what a study made `studies` and `sha256`); it travels as metadata of the notebook's output, and the renderer
+        completes it from the run's record.
     """
 
     html: str
@@ -178,7 +179,7 @@ class Chapter:
         myst = f":::{{table}} {_one_line(caption)}\n:name: {label}\n\n{pipe_table(_literal(frame))}\n:::\n"
         body = frame.to_html(index=False, escape=True, border=0)
         return Shown(f"<div><p>{html.escape(caption)}</p>{body}</div>", myst,
-                     _facts(label, caption, f"{name}.csv", paper))  # fmt: skip
+                     self._facts(label, caption, f"{name}.csv", paper))  # fmt: skip
 
     def figure(
         self,
@@ -224,16 +225,28 @@ class Chapter:
         image = base64.b64encode(preview.getvalue()).decode()
         return Shown(f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{image}">'
                      f"<figcaption>{html.escape(caption)}</figcaption></figure>", myst,
-                     _facts(label, caption, "" if data is None else f"figure_{name}.csv", paper))  # fmt: skip
+                     self._facts(label, caption, "" if data is None else f"figure_{name}.csv", paper))  # fmt: skip
+
+    def _facts(self, label: str, caption: str, csv: str, paper: str) -> dict[str, str]:
+        facts = {
+            "label": label,
+            "caption": _one_line(caption),
+            "csv": csv,
+            "paper": paper,
+            "data_kind": self.data_kind,
+        }
+        if (
+            self._studied
+        ):  # such a chapter does not look at the run's predictions, and its patients are others
+            made = {e["study"]: e["commit"] for e in map(study_entry, self._studied)}
+            facts["studies"] = ", ".join(f"{name} at commit {commit}" for name, commit in made.items())
+            facts["sha256"] = sha256_json([sha256_file(path) for path in self._studied])
+        return facts
 
 
 def sentence(text: str) -> Shown:
     """Show computed prose, MyST text, as part of the page."""
     return Shown(f"<p>{html.escape(text)}</p>", text)
-
-
-def _facts(label: str, caption: str, csv: str, paper: str) -> dict[str, str]:
-    return {"label": label, "caption": _one_line(caption), "csv": csv, "paper": paper}
 
 
 def small_table(frame: pd.DataFrame) -> Shown:

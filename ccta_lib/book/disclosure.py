@@ -33,9 +33,12 @@ class Origin:
     parameters : mapping
         The chapter's parameters in this run.
     commit, version, data, run : str
-        Commit and version of the library, hash of the prediction table, key of the chapter in the run's record.
+        Commit and version of the library, hash of the prediction table or of the studies' tables, key of the chapter
+        in the run's record.
+    studies : str
+        The studies whose tables it was made from, with their commits; empty = made from the predictions.
     year, data_kind : str
-        Year of the run; origin of the patients.
+        Year of the run; origin of the patients, who are virtual in a study whoever they are in the run.
     """
 
     chapter: str
@@ -47,6 +50,7 @@ class Origin:
     commit: str
     version: str
     data: str
+    studies: str
     run: str
     year: str
     data_kind: str
@@ -77,10 +81,11 @@ def origin_of(facts: Mapping[str, str], *, name: str, run: Mapping[str, Any]) ->
         parameters={k: v for k, v in stage["parameters"].items() if k != "run_dir"},
         commit=stage.get("commit", run["commit"]),
         version=run["versions"]["ccta-lib"],
-        data=run["predictions_sha256"][:16],
+        data=facts.get("sha256", run["predictions_sha256"])[:16],
+        studies=facts.get("studies", ""),
         run=stage["key"][:16],
         year=stage["finished"][:4],
-        data_kind=run["data_kind"],
+        data_kind=facts.get("data_kind", run["data_kind"]),
     )
 
 
@@ -138,10 +143,11 @@ def disclosure(origin: Origin, *, notebook: str) -> str:
     links = [f"{{download}}`Data (CSV) <../tables/{origin.csv}>`"] if origin.csv else []
     links.append(f"{{download}}`Notebook <../notebooks/{notebook}>`")
     settings = ", ".join(f"`{k} = {v!r}`" for k, v in origin.parameters.items()) or "none"
+    source = f"the tables of study {origin.studies}," if origin.studies else "predictions"
     return "\n".join([
         "::::{provenance} " + " · ".join(links),
         f"- **Made by** chapter {origin.chapter}, ccta-lib {origin.version}, commit `{origin.commit}`, from "
-        f"predictions with SHA-256 `{origin.data}…` ({MARKS[origin.data_kind].lower() or 'your own patients'})",
+        f"{source} with SHA-256 `{origin.data}…` ({MARKS[origin.data_kind].lower() or 'your own patients'})",
         f"- **Parameters**: {settings}",
         f"- **In the paper**: {counterpart(origin.paper)}",
         f"- **Cite**: {citation(origin)}",

@@ -20,6 +20,8 @@ from ccta_lib.book.disclosure import (
     disclosure,
     origin_of,
 )
+from ccta_lib.book.study import shipped_study
+from ccta_lib.files import read_json
 from ccta_lib.schema import VESSELS, write_table
 
 FACTS = {
@@ -42,6 +44,24 @@ def test_the_record_and_the_chapter_meet(run: dict) -> None:
     for name, value in run["stages"]["chapter calibration"]["parameters"].items():
         assert (f"`{name} = {value!r}`" in text) == (name != "run_dir")
     assert "**In the paper**: Figure 5" in text
+
+
+def test_what_a_study_made_names_the_study_and_never_the_runs_patients(run: dict, tmp_path: Path) -> None:
+    """The chapters on studies are part of a book on a hospital's own patients, too."""
+    row = {"ecg_id": "e1", "patient_id": "p1", "data_kind": "user", **{v.prob_column: 0.5 for v in VESSELS}}
+    write_table(pd.DataFrame([row]), tmp_path / "predictions.parquet")
+    run["data_kind"] = "user"
+    plain, studied = (Chapter("calibration", str(tmp_path), data_kind=kind) for kind in ("", "simulated"))
+    studied.study("coverage")
+    table = pd.DataFrame({"x": [1.0]})
+    facts = [c.table(table, "t", "A table.").facts for c in (plain, studied)]
+    own, virtual = (disclosure(origin_of(f, name="calibration", run=run), notebook="n.ipynb") for f in facts)
+    assert f"predictions with SHA-256 `{run['predictions_sha256'][:16]}…` (your own patients)" in own
+    assert "Simulated patients" not in own
+    commit = read_json(shipped_study() / "study.json")["studies"]["coverage"]["commit"]
+    assert f"from the tables of study coverage at commit {commit}, with SHA-256 `" in virtual
+    assert "(simulated patients)" in virtual
+    assert run["predictions_sha256"][:16] not in virtual
 
 
 def test_a_stage_of_an_older_record_has_the_commit_of_its_run(run: dict) -> None:
