@@ -144,8 +144,16 @@ def score_panel(
     return ax
 
 
-def score_figure(panels: Mapping[str, pd.DataFrame], *, trivial: Sequence[str] = ()) -> Figure:
-    """Draw several scores side by side: title -> rows of `score_panel`, the same methods in each."""
+def score_figure(
+    panels: Mapping[str, pd.DataFrame],
+    *,
+    trivial: Sequence[str] = (),
+    xlabels: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw several scores side by side: title -> rows of `score_panel`, the same methods in each.
+
+    `xlabels` says by title what a panel's axis is.
+    """
     figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 0.24 * max(map(len, panels.values())) + 0.9),
                                 squeeze=False, layout="constrained")  # fmt: skip
     names = next(iter(panels.values()))["method"].tolist()
@@ -153,6 +161,7 @@ def score_figure(panels: Mapping[str, pd.DataFrame], *, trivial: Sequence[str] =
         empty = {"estimate": np.nan, "low": np.nan, "high": np.nan, "chance": np.nan}
         full = rows.set_index("method").reindex(names).fillna(empty).reset_index()
         score_panel(full, title=title, trivial=trivial, ax=ax)
+        ax.set_xlabel((xlabels or {}).get(title, ""), fontsize=7.5)
         ax.tick_params(axis="y", labelleft=ax is axes[0][0])
     return figure
 

@@ -29,7 +29,7 @@ def harm_forest(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for place, row in enumerate(rows.to_dict("records")):
         marker, colour = LOOKS[row["verdict"]]
         if np.isnan(row["estimate"]):
-            ax.text(0, place, "cannot be scored", fontsize=7, va="center", ha="right", color=colour)
+            ax.text(-0.004, place, "cannot be scored", fontsize=7, va="center", ha="right", color=colour)
             continue
         ax.hlines(place, row["low"], row["high"], color=colour, linewidth=1)
         ax.plot(row["estimate"], place, marker, color=colour, markersize=5)
