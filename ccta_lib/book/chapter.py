@@ -133,6 +133,10 @@ class Chapter:
         shipped = [p.parent == shipped_study() for p in self._studied]
         return sentence(origin(entries, shipped=all(shipped)))
 
+    def study_sizes(self) -> dict[str, Any]:
+        """Return the sizes that all cells of the study read last share: patients, ecgs, test_ecgs, epochs and so on."""
+        return dict(study_entry(self._studied[-1])["shared"])
+
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """The prediction table, validated."""

@@ -12,6 +12,7 @@ from scipy import stats
 
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.ablations import ALPHA, EQUAL, FAST, MACRO, OWN_RATE, PUBLISHED, REFERENCE
+from ccta_lib.evaluation.seeds import detectable_difference
 from ccta_lib.evaluation.wording import p_text
 
 SHOWN, SUGGESTED, NOT_SHOWN, UNDEFINED = "shown", "suggested", "not shown", "not estimable"
@@ -120,16 +121,21 @@ def finding(differences: pd.DataFrame) -> str:
         parts.append(f"{count(undefined)} cannot be estimated")
     if len(rest):
         parts.append(
-            f"for the other {len(rest)} no difference was shown, which is not the same as none: {_could(rest)}"
+            f"for the other {len(rest)} no difference was shown, which is not the same as none: {_could(rest, n)}"
         )
     return "; ".join(parts) + "."
 
 
-def _could(rows: pd.DataFrame) -> str:
+def _could(rows: pd.DataFrame, tests: int) -> str:
     found = rows.set_index("label")["detectable"]
+    first = [
+        detectable_difference(sd, int(n), level=1 - ALPHA / tests)
+        for sd, n in rows[["sd", "n_seeds"]].to_numpy(float)
+    ]
     return (
         f"{count(int(rows['n_seeds'].max()))} seeds find a true difference of {found.median():.2g} in 80 of 100 such studies (median comparison; "
-        f"from {found.min():.2g} for {found.idxmin()} to {found.max():.2g} for {found.idxmax()}), before correction"
+        f"from {found.min():.2g} for {found.idxmin()} to {found.max():.2g} for {found.idxmax()}), before correction, and one of "
+        f"{np.nanmedian(first):.2g} (median) as the first of {tests} under Holm's"
     )
 
 
@@ -246,10 +252,15 @@ def clock_sentence(ratios: pd.DataFrame) -> str:
         raise InputError(
             f"cost: no ratio of {', '.join(SAME_WORK)} to the reference; give those pairs to cost_ratios"
         )
-    return (
+    text = (
         f"The clock can be trusted so far: {len(same)} arms that compute just what the reference computes took {same['ratio'].min():.2f} to "
-        f"{same['ratio'].max():.2f} times as long as it, on a machine that did other things, too."
+        f"{same['ratio'].max():.2f} times as long as it, on a machine that did other things, too"
     )
+    if same["ratio"].max() < 1:
+        text += "; all took less, so the reference's own time is too long, and no ratio to it or of it within that range shows a cost"
+    elif same["ratio"].min() > 1:
+        text += "; all took more, so the reference's own time is too short, and no ratio to it or of it within that range shows a gain"
+    return f"{text}."
 
 
 def count(n: int) -> str:

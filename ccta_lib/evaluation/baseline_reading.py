@@ -25,13 +25,14 @@ def verdict(low: float, high: float) -> str:
     return HIGHER if low > 0 else LOWER if high < 0 else OPEN
 
 
-def baselines_finding(pooled: pd.DataFrame, summed: pd.DataFrame) -> str:
+def baselines_finding(pooled: pd.DataFrame, summed: pd.DataFrame, *, patients: int) -> str:
     """Put the chapter's finding in one sentence: network, measurements, clinical data, and what the network adds.
 
     Parameters
     ----------
     pooled : `pool` of `auc_rows` of the study's models, with references "finetuned" and "clinical"
     summed : `added_over_seeds` of what "finetuned" adds to "clinical", one row per vessel
+    patients : in each of the study's cohorts
 
     Raises
     ------
@@ -41,13 +42,16 @@ def baselines_finding(pooled: pd.DataFrame, summed: pd.DataFrame) -> str:
     own, against = _row(pooled, "finetuned", ""), _row(pooled, "finetuned", "clinical")
     measured, other = _row(pooled, "ecg_linear", ""), _flipped(_row(pooled, "ecg_linear", "finetuned"))
     clinical, both = _row(pooled, "clinical", ""), _row(pooled, "clinical_network", "clinical")
-    cohorts = f"{own['seeds']} virtual cohort{'s' * (int(own['seeds']) != 1)}"
+    seeds = int(own["seeds"])
+    several, each = ("s", " each") if seeds != 1 else ("", "")
+    cohorts = f"{seeds} virtual cohort{several} of {patients:,} patients{each}"
     return (
-        f"The macro AUC of the fine-tuned network on fresh ECGs of {cohorts}, {own['estimate']:.3f}, was "
+        f"The macro AUC, on fresh ECGs, of the network fine-tuned on {cohorts}, {own['estimate']:.3f}, was "
         f"{_words(other)} that of logistic regression on what an ECG machine measures ({measured['estimate']:.3f}; "
         f"difference {_signed_interval(other)}) and {_words(against)} that of age, sex and risk factors "
         f"({clinical['estimate']:.3f}; difference {_signed_interval(against)}); {_added(summed)} (nested "
-        f"logistic models, patient-robust, Holm), and the AUC of both together was {_words(both)} that of these alone "
+        f"logistic models refitted on the test ECGs, patient-robust, Holm), and the AUC of "
+        f"both together was {_words(both)} that of these alone "
         f"({_signed_interval(both)}): a property of this simulator and of a network of this size, not of ECGs."
     )
 
@@ -61,7 +65,7 @@ def _added(summed: pd.DataFrame) -> str:
     if not shown:
         return f"it was shown to add to these for none {of}"
     which = "all" if len(shown) == len(mine) else ", ".join(shown)
-    return f"it added to these for {len(shown)} {of}" + ("" if which == "all" else f" ({which})")
+    return f"its log odds added to these for {len(shown)} {of}" + ("" if which == "all" else f" ({which})")
 
 
 def _row(pooled: pd.DataFrame, model: str, reference: str) -> pd.Series:

@@ -158,6 +158,11 @@ def _gain(macro: pd.DataFrame) -> str:
     if len(rest):
         where = "any size studied" if len(rest) == len(macro) else f"{_sizes(rest)} patients"
         parts.append(f"no difference between pretrained and scratch was shown at {where}")
+        taken = rest[(rest["low"] > 0) | (rest["high"] < 0)]
+        if len(taken):
+            parts[-1] += (
+                f" (at {_sizes(taken)} the interval leaves zero out, which Holm's correction takes back)"
+            )
     return ", and ".join(parts)
 
 

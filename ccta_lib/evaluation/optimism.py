@@ -164,7 +164,7 @@ def _bias(row: pd.Series) -> str:
     where = f"({_signed(row)})"
     if row["p_holm"] < ALPHA:
         return f"reported too {'much' if row['estimate'] > 0 else 'little'} {where}"
-    return f"showed no bias {where}"
+    return f"was not shown to be biased {where}"
 
 
 def pipeline_coverage(intervals: pd.DataFrame) -> pd.DataFrame:

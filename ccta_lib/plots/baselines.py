@@ -109,7 +109,9 @@ def benefit_panels(curves: pd.DataFrame, names: Mapping[str, str], thresholds: M
             # Ten times the threshold: what is asked of a rare artery lies below a tenth.
             ax.set_xlim(0.0, min(10 * thresholds[vessel], mine["threshold"].max()))
         low_end = -0.25 * max(top, 1e-3)
-        ax.set(ylim=(low_end, 1.1 * max(top, 1e-3)), xlabel="threshold", ylabel="net benefit")
+        ax.set(
+            ylim=(low_end, 1.1 * max(top, 1e-3)), xlabel="threshold probability", ylabel="net benefit per ECG"
+        )
         ax.set_title(vessel, loc="left", fontweight="bold")
     for ax in axes.flat[len(vessels) :]:
         ax.set_axis_off()

@@ -43,7 +43,8 @@ def auc_by_patients(
     ax.axhline(0.5, color=NEUTRAL, linewidth=0.6)
     ax.set(ylabel="AUC", title=title)
     _patient_axis(ax, curves["patients"])
-    ax.legend(fontsize=7, loc="lower right")
+    # The lines of .5 and of the ideal observer pass under the legend, not through its words.
+    ax.legend(fontsize=7, loc="lower right", framealpha=1.0)
     return ax
 
 
@@ -94,7 +95,7 @@ def vessel_ceilings(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.plot(part["patients"], left, color=COLOURS[vessel], linestyle=LINES[vessel], marker=".",
                 label=str(name))  # fmt: skip
     ax.axhline(0, color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=0)
-    ax.set(ylabel="Share of the lead not reached")
+    ax.set(ylabel="Share of the ideal observer's\nadvantage not reached")
     _patient_axis(ax, curves["patients"])
     ax.legend(fontsize=7)
     return ax
@@ -105,5 +106,5 @@ def _patient_axis(ax: Axes, patients: pd.Series) -> None:
     ax.set_xscale("log")
     ax.set_xticks(sizes, [f"{s:,}" for s in sizes], fontsize=7, rotation=30 if len(sizes) > 4 else 0)
     ax.set_xticks([], minor=True)
-    ax.set_xlabel("Patients in the cohort")
+    ax.set_xlabel("Patients in the cohort (log scale)")
     ax.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)

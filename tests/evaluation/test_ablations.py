@@ -33,6 +33,7 @@ from ccta_lib.evaluation.ablations import (
     weight_ends,
     weight_spread,
 )
+from ccta_lib.evaluation.seeds import detectable_difference
 
 VESSELS = ["RCA", "LM", "LAD", "LCX"]
 ARMS = list(dict.fromkeys([*(c.arm for c in CONTRASTS), *(c.against for c in CONTRASTS)]))
@@ -162,7 +163,10 @@ def test_wording_where_nothing_was_shown():
     none = rest[verdicts(rest) == "not shown"]
     assert f"five seeds find a true difference of {none['detectable'].median():.2g} in 80 of 100" in text
     most = none.loc[none["detectable"].idxmax()]
-    assert f" to {most['detectable']:.2g} for {most['label']}), before correction." in text
+    assert f" to {most['detectable']:.2g} for {most['label']}), before correction, and one of" in text
+    k = len(rest)
+    first = [detectable_difference(s, 5, level=1 - 0.05 / k) for s in none["sd"]]
+    assert text.endswith(f"one of {np.median(first):.2g} (median) as the first of {k} under Holm's.")
     assert "no effect" not in text
     told = sentences(aucs())["original beside the copy"]
     mine = row(differences, "copies alone")
@@ -307,6 +311,14 @@ def test_clock_is_judged_by_arms_of_equal_work():
                         columns=["arm", "seed", "step_cpu_seconds", "ecg_passes"])  # fmt: skip
     text = clock_sentence(cost_ratios(cost))
     assert "5 arms that compute just what the reference computes took 0.90 to 1.20 times as long" in text
+    assert "the reference's own time" not in text
+    for factor, word in (
+        (0.75, "too long"),
+        (1.5, "too short"),
+    ):  # of the others: all below the reference, or above
+        own = cost["step_cpu_seconds"]
+        moved = cost.assign(step_cpu_seconds=own.where(cost["arm"] == REFERENCE, own * factor))
+        assert f"the reference's own time is {word}" in clock_sentence(cost_ratios(moved))
     with pytest.raises(InputError, match="give those pairs"):
         clock_sentence(cost_ratios(cost, [("no PCGrad", REFERENCE)]))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,14 +31,18 @@ def summed(*p: float) -> pd.DataFrame:
     return pd.DataFrame({"old": "clinical", "new": "finetuned", "vessel": vessels, "p_value": p})
 
 
+said = partial(baselines_finding, patients=603)
+
+
 def test_measurements_beat_the_network_and_it_says_so() -> None:
-    text = baselines_finding(pooled((0.02, 0.06), (0.03, 0.07), (0.05, 0.09)), summed(1e-6, 1e-6, 1e-6, 1e-6))
+    text = said(pooled((0.02, 0.06), (0.03, 0.07), (0.05, 0.09)), summed(1e-6, 1e-6, 1e-6, 1e-6))
     assert (
         "0.700, was lower than that of logistic regression on what an ECG machine measures (0.740; " in text
     )
+    assert "of the network fine-tuned on 5 virtual cohorts of 603 patients each, 0.700, was lower" in text
     assert "difference −0.040 [−0.060, −0.020])" in text
     assert "higher than that of age, sex and risk factors (0.650; difference +0.050 [+0.030, +0.070])" in text
-    assert "it added to these for 4 of 4 arteries (nested" in text
+    assert "its log odds added to these for 4 of 4 arteries (nested" in text
     assert "the AUC of both together was higher than that of these alone (+0.070 [+0.050, +0.090])" in text
     assert text.endswith("a property of this simulator and of a network of this size, not of ECGs.")
     assert text.count(".  ") == 0
@@ -44,9 +50,7 @@ def test_measurements_beat_the_network_and_it_says_so() -> None:
 
 
 def test_intervals_over_zero_show_nothing() -> None:
-    text = baselines_finding(
-        pooled((-0.06, 0.02), (-0.01, 0.07), (-0.02, 0.05)), summed(0.03, 0.2, np.nan, 0.5)
-    )
+    text = said(pooled((-0.06, 0.02), (-0.01, 0.07), (-0.02, 0.05)), summed(0.03, 0.2, np.nan, 0.5))
     assert "was not shown to differ from that of logistic regression" in text
     assert "not shown to differ from that of age, sex and risk factors" in text
     assert "it was shown to add to these for none of 4 arteries" in text  # .03 x 4 is above .05
@@ -55,18 +59,18 @@ def test_intervals_over_zero_show_nothing() -> None:
 
 def test_the_other_ways_round_and_one_cohort() -> None:
     nowhere = (np.nan, np.nan)
-    text = baselines_finding(
+    text = said(
         pooled((-0.06, -0.02), (-0.07, -0.01), nowhere).assign(seeds=1), summed(0.001, 0.2, 0.002, 0.5)
     )
-    assert "of 1 virtual cohort, 0.700, was higher than that of logistic regression" in text
+    assert "on 1 virtual cohort of 603 patients, 0.700, was higher than that of logistic regression" in text
     assert "and lower than that of age, sex and risk factors" in text
-    assert "it added to these for 2 of 4 arteries (RCA, LAD)" in text
+    assert "its log odds added to these for 2 of 4 arteries (RCA, LAD)" in text
     assert "not comparable with that of these alone (+0.070)" in text
     table = pooled(nowhere, nowhere, nowhere)
     with pytest.raises(InputError, match="finetuned against clinical"):
-        baselines_finding(table[table["reference"] != "clinical"], summed(1, 1, 1, 1))
+        said(table[table["reference"] != "clinical"], summed(1, 1, 1, 1))
     with pytest.raises(InputError, match="summed"):
-        baselines_finding(table, summed(1, 1, 1, 1).assign(old="age_sex"))
+        said(table, summed(1, 1, 1, 1).assign(old="age_sex"))
 
 
 @pytest.mark.parametrize(("low", "high", "word"), [(0.1, 0.2, "higher"), (-0.2, -0.1, "lower"),
