@@ -14,7 +14,9 @@ from matplotlib.lines import Line2D
 from ccta_lib.plots.style import COLOURS, NEUTRAL, SERIES, WIDTH, legend_below
 from ccta_lib.schema import VESSELS, Vessel
 
-DEFAULTS = {"all": {"color": NEUTRAL, "linestyle": "--"}, "none": {"color": NEUTRAL, "linestyle": ":"}}
+# Thin and unbroken, since dashes tell the models apart.
+DEFAULTS = {"all": {"color": "0.6", "linestyle": "-", "linewidth": 0.8},
+            "none": {"color": "0.2", "linestyle": "-", "linewidth": 0.5}}  # fmt: skip
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 
 
@@ -96,13 +98,14 @@ def benefit_panels(curves: pd.DataFrame, names: Mapping[str, str], thresholds: M
     columns = min(len(vessels), 2)
     lines = -(-len(vessels) // columns)
     figure, axes = plt.subplots(lines, columns, squeeze=False, figsize=(WIDTH, 2.5 * lines + 0.4))
-    looks = {m: {"color": SERIES[i % len(SERIES)], "linestyle": LINE_STYLES[i % len(LINE_STYLES)]}
+    looks = {m: {"color": SERIES[i % len(SERIES)], "linestyle": LINE_STYLES[i % len(LINE_STYLES)],
+                 "linewidth": 1.3}
              for i, m in enumerate(names)} | DEFAULTS  # fmt: skip
     for ax, vessel in zip(axes.flat, vessels, strict=False):
         mine = curves[curves["vessel"] == vessel]
         for model, look in looks.items():
             line = mine[mine["model"] == model]
-            ax.plot(line["threshold"], line["net_benefit"], linewidth=1.2, **look)
+            ax.plot(line["threshold"], line["net_benefit"], **look)
         top = mine.loc[mine["model"] != "all", "net_benefit"].max()
         if vessel in thresholds:
             ax.axvline(thresholds[vessel], color=NEUTRAL, linewidth=0.8, linestyle=":")
@@ -115,8 +118,6 @@ def benefit_panels(curves: pd.DataFrame, names: Mapping[str, str], thresholds: M
         ax.set_title(vessel, loc="left", fontweight="bold")
     for ax in axes.flat[len(vessels) :]:
         ax.set_axis_off()
-    marks = [
-        Line2D([], [], linewidth=1.4, label=names.get(m, f"treat {m}"), **look) for m, look in looks.items()
-    ]
+    marks = [Line2D([], [], label=names.get(m, f"treat {m}"), **look) for m, look in looks.items()]
     legend_below(figure, marks, ncols=3)
     return figure
