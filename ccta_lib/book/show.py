@@ -5,17 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ccta_lib.evaluation.wording import interval_text
+
 
 def interval(rows: pd.DataFrame, *, digits: int = 3) -> pd.Series:
     """Set estimate and limits of each row as one text, `0.712 [0.690, 0.734]`; undefined parts are left out."""
-
-    def text(estimate: float, low: float, high: float) -> str:
-        if np.isnan(estimate):
-            return "not estimable"
-        limits = "" if np.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-        return f"{estimate:.{digits}f}{limits}"
-
-    values = [text(*r) for r in rows[["estimate", "low", "high"]].astype(float).itertuples(index=False)]
+    limits = rows[["estimate", "low", "high"]].astype(float).itertuples(index=False)
+    values = [interval_text(*one, digits=digits) for one in limits]
     return pd.Series(values, index=rows.index, dtype="str")
 
 

@@ -18,11 +18,11 @@ def interval_text(estimate: float, low: float, high: float, *, digits: int = 2) 
     if np.isnan(estimate):
         return "not estimable"
     limits = "" if np.isnan(low) and np.isnan(high) else f" [{_limit(low, digits)}, {_limit(high, digits)}]"
-    return f"{estimate:.{digits}f}{limits}"
+    return f"{estimate:z.{digits}f}{limits}"
 
 
 def _limit(value: float, digits: int) -> str:
-    return "–" if np.isnan(value) else f"{value:.{digits}f}"
+    return "–" if np.isnan(value) else f"{value:z.{digits}f}"
 
 
 def compact(rows: pd.DataFrame) -> pd.Series:

@@ -21,6 +21,8 @@ ROWS = pd.DataFrame(
 def test_undefined_parts_are_left_out() -> None:
     assert interval(ROWS).tolist() == ["0.712 [0.650, 0.800]", "not estimable", "0.500"]
     assert interval(ROWS, digits=1).iloc[0] == "0.7 [0.7, 0.8]"
+    nothing = pd.DataFrame({"estimate": [-0.0001], "low": [-0.0004], "high": [-0.0]})
+    assert interval(nothing).tolist() == ["0.000 [0.000, 0.000]"]  # a zero has no sign
 
 
 def test_pivot_keeps_the_order_of_appearance_and_marks_what_is_not_there() -> None:
