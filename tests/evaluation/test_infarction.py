@@ -142,6 +142,9 @@ def test_small_groups_are_not_interpreted(predictions):
     none = infarction_table(quiet, thresholds=HALF, origins=["ccta"], vessels=["LAD"])
     assert not none["interpret"].any()
     assert none.loc[none["metric"] == "hazard ratio", "estimate"].isna().all()
+    bars = infarction_bars(quiet, thresholds=HALF, vessels=["LAD"], windows=[300])
+    assert (bars["incidence"] == 0).all()
+    assert set(bars["note"]) == {"no event so far: no interval"}
     of_hazard = none.loc[none["metric"] == "hazard ratio", "note"]
     assert set(of_hazard) == {
         "no events; not interpreted: 0 events in all"
