@@ -239,9 +239,8 @@ class Chapter:
             "paper": paper,
             "data_kind": self.data_kind,
         }
-        if (
-            self._studied
-        ):  # such a chapter does not look at the run's predictions, and its patients are others
+        # A chapter on studies does not look at the run's predictions, and its patients are others.
+        if self._studied:
             made = {e["study"]: e["commit"] for e in map(study_entry, self._studied)}
             facts["studies"] = ", ".join(f"{name} at commit {commit}" for name, commit in made.items())
             facts["sha256"] = sha256_json([sha256_file(path) for path in self._studied])

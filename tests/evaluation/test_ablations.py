@@ -312,10 +312,8 @@ def test_clock_is_judged_by_arms_of_equal_work():
     text = clock_sentence(cost_ratios(cost))
     assert "5 arms that compute just what the reference computes took 0.90 to 1.20 times as long" in text
     assert "the reference's own time" not in text
-    for factor, word in (
-        (0.75, "too long"),
-        (1.5, "too short"),
-    ):  # of the others: all below the reference, or above
+    # The times of the others: all below the reference's, or all above it.
+    for factor, word in ((0.75, "too long"), (1.5, "too short")):
         own = cost["step_cpu_seconds"]
         moved = cost.assign(step_cpu_seconds=own.where(cost["arm"] == REFERENCE, own * factor))
         assert f"the reference's own time is {word}" in clock_sentence(cost_ratios(moved))

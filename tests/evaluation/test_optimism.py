@@ -96,9 +96,20 @@ def test_a_cohort_without_an_estimable_artery_is_left_out_and_none_at_all_is_sai
 @pytest.mark.parametrize(
     ("added", "bias", "words"),
     [
-        (0.02, 0.0, ("raised the reported macro AUC (+0.0", "way reported too much", "nested way was not shown")),
+        (
+            0.02,
+            0.0,
+            ("raised the reported macro AUC (+0.0", "the paper's way reported too much", "nested way was not shown"),
+        ),
         (0.02, -0.04, ("raised", "the paper's way reported too little", "the nested way reported too little")),
-        (0.0, 0.0, ("No effect of choosing the epoch on the reported fold", "paper's way was not shown to be biased")),
+        (
+            0.0,
+            0.0,
+            (
+                "No effect of choosing the epoch on the reported fold was shown",
+                "paper's way was not shown to be biased",
+            ),
+        ),
         (-0.02, 0.03, ("lowered the reported macro AUC", "the nested way reported too much")),
     ],
 )  # fmt: skip
