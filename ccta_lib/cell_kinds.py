@@ -21,15 +21,19 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d+|\d+[.,]0+")
 
 
 def _text(text: str) -> str | None:
-    control = any(unicodedata.category(c) == "Cc" for c in text)
-    return None if control or _SPREADSHEET_ERROR.fullmatch(text) else text
+    return None if _holds(text, {"Cc"}) or _SPREADSHEET_ERROR.fullmatch(text) else text
 
 
 def _identifier(text: str) -> str | None:
     """Refuse what a spreadsheet makes of an identifier: two patients would become one, or one of them two."""
     if _text(text) is None or _ROUNDED.fullmatch(text) or text[0] == "=":
         return None
-    return None if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in text) else text
+    return None if _holds(text, {"Cc", "Cf", "Cs", "Zl", "Zp"}) else text
+
+
+def _holds(text: str, categories: set[str]) -> bool:
+    """Tell whether a character is of these Unicode categories, none of which can be printed."""
+    return not text.isprintable() and any(unicodedata.category(c) in categories for c in text)
 
 
 def _boolean(text: str) -> bool | None:
@@ -111,9 +115,10 @@ def parse_column(column: pd.Series, kind: Kind) -> tuple[pd.Series, list[tuple[i
         return _instants(column)
     text = column.astype("string").str.strip()
     text = text.mask(text == "")
-    distinct = {value: kind.parse(value) for value in set(text.dropna())}  # pandas' own ends a text at a NUL
-    values = [None if pd.isna(v) else distinct[v] for v in text]
-    bad = [(i, str(text[i])) for i, v in enumerate(values) if v is None and not pd.isna(text[i])]
+    cells = text.to_numpy(dtype=object, na_value=None)
+    distinct = {value: kind.parse(value) for value in set(cells) - {None}}  # pandas' own ends a text at a NUL
+    values = [None if cell is None else distinct[cell] for cell in cells]
+    bad = [(i, cell) for i, cell in enumerate(cells) if cell is not None and values[i] is None]
     return pd.Series(values, index=column.index, dtype=object).astype(cast(Any, kind.dtype)), bad
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -237,16 +237,14 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table as CSV or Parquet (by suffix), atomically; floats keep every digit."""
     with atomic_path(path) as temporary:
         if temporary.suffix == ".csv":
+            table.to_csv(temporary, index=False, lineterminator="\n")
             # A carriage return inside a cell would end the row for every reader, and nothing quotes it.
-            torn = any("\r" in str(v) for c in table for v in (c, *_texts(table[c])))
-            quoting: Literal[0, 1] = csv.QUOTE_ALL if torn else csv.QUOTE_MINIMAL
-            table.to_csv(temporary, index=False, lineterminator="\n", quoting=quoting)
+            with open(temporary, "rb") as lines:
+                torn = any(b"\r" in line for line in lines)
+            if torn:
+                table.to_csv(temporary, index=False, lineterminator="\n", quoting=csv.QUOTE_ALL)
         else:
             table.to_parquet(temporary, index=False)
-
-
-def _texts(column: pd.Series) -> Iterable[object]:
-    return () if pd.api.types.is_numeric_dtype(column) else column
 
 
 def _load(path: Path, from_csv: Callable[[Path], Loaded], from_parquet: Callable[[Path], Loaded]) -> Loaded:
@@ -401,7 +399,7 @@ def _cross_faults(table: pd.DataFrame, where: _Where) -> list[str]:
             )
             for i in late
         ]
-    exam = table["exam_id"].fillna(table["patient_id"])
+    exam = pd.factorize(table["exam_id"].fillna(table["patient_id"]))[0]
     for name, what in [
         ("patient_id", "belongs to two patients"),
         *((v.grade_column, "has two grades") for v in VESSELS),

@@ -51,14 +51,15 @@ def aggregate(predictions: pd.DataFrame, unit: str = "ecg", *, rule: str = "inde
     return exams if unit == "exam" else _patients(exams, rule)
 
 
-def _keys(table: pd.DataFrame, names: list[str]) -> pd.Series:
-    present = [table[n].astype("string") if n in table else pd.Series(pd.NA, table.index) for n in names]
-    return pd.Series(pd.MultiIndex.from_arrays(present).to_flat_index(), index=table.index).map(repr)
+def _number(table: pd.DataFrame, names: list[str]) -> pd.Series:
+    """Number the rows alike in these columns, in order of first appearance; missing is like missing."""
+    present = [table[n].astype("string") for n in names if n in table]
+    return table.groupby(present, sort=False, dropna=False).ngroup()
 
 
 def _exams(predictions: pd.DataFrame) -> pd.DataFrame:
     table = predictions.reset_index(drop=True)
-    exam = pd.Series(pd.factorize(_keys(table, ["cohort", "patient_id", "exam_id"]))[0])
+    exam = _number(table, ["cohort", "patient_id", "exam_id"])
     out = table.loc[_nearest_ecg(table, exam)].reset_index(drop=True)
     for vessel in VESSELS:
         column = vessel.grade_column
@@ -104,7 +105,7 @@ def _all_normal(normal: pd.Series, exam: pd.Series) -> ExtensionArray:
 
 
 def _patients(exams: pd.DataFrame, rule: str) -> pd.DataFrame:
-    patient = pd.Series(pd.factorize(_keys(exams, ["cohort", "patient_id"]))[0])
+    patient = _number(exams, ["cohort", "patient_id"])
     grade_columns = [v.grade_column for v in VESSELS if v.grade_column in exams]
     ungraded = exams[grade_columns].isna().all(axis=1).to_numpy()
     when = np.arange(len(exams), dtype=float)

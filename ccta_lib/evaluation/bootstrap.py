@@ -63,9 +63,9 @@ def given_counts(resamples: Any, labels: np.ndarray, *, by_row: bool) -> Iterato
 
 
 def _count(drawn: np.ndarray, n_groups: int) -> np.ndarray:
-    b = len(drawn)
-    flat = (drawn + np.arange(b)[:, None] * n_groups).ravel()
-    return np.bincount(flat, minlength=b * n_groups).reshape(b, n_groups).astype(np.int32)
+    return np.stack(
+        [np.bincount(row, minlength=n_groups) for row in drawn], dtype=np.int32, casting="same_kind"
+    )
 
 
 def over_chunks(statistic: Callable[[np.ndarray], np.ndarray], chunks: Iterable[np.ndarray]) -> np.ndarray:

@@ -13,6 +13,9 @@ from ccta_lib.evaluation.checks import binary, same_length, vector
 from ccta_lib.evaluation.tables import slices
 from ccta_lib.schema import VESSELS
 
+STEPS = 5_000
+"""Parts that an axis of a long curve is divided into; a page is a thousand pixels wide."""
+
 
 def roc_points(y: Any, p: Any) -> pd.DataFrame:
     """Return every point of the empirical ROC curve; a row is positive when p >= threshold.
@@ -52,6 +55,25 @@ def roc_points(y: Any, p: Any) -> pd.DataFrame:
     )
 
 
+def sparse(curve: pd.DataFrame, steps: int = STEPS) -> pd.DataFrame:
+    """Leave out points of a long curve that lie within 1 / `steps` of one that stays, in both rates.
+
+    Of a curve of up to `steps` points all stay; of a longer one at most 2 `steps` + 2, the ends among them.
+
+    Parameters
+    ----------
+    curve : `roc_points` of both classes
+    steps : number of parts that an axis is divided into
+    """
+    if len(curve) <= steps:
+        return curve
+    # Both rates rise along the curve, so where their sum moved less than a step, neither moved more.
+    part = np.floor((curve["sensitivity"] + 1 - curve["specificity"]).to_numpy() * steps)
+    kept = np.r_[True, np.diff(part) > 0]
+    kept[-1] = True
+    return curve[kept]
+
+
 def roc_table(
     predictions: pd.DataFrame,
     *,
@@ -61,7 +83,7 @@ def roc_table(
 ) -> pd.DataFrame:
     """Return the ROC curves of each vessel, cohort and unit (Figure 1), `roc_points` with their keys.
 
-    Slices with one class only have no curve and are left out.
+    Slices with one class only have no curve and are left out. Curves of more than 5,000 points are `sparse`.
     """
     curves = []
     for part in slices(predictions, units=units, cohorts=cohorts, vessels=vessels):
@@ -72,7 +94,7 @@ def roc_table(
                 "unit": part.unit,
                 "data_kind": part.data_kind,
             }
-            curves.append(roc_points(part.y, part.p).assign(**keys))
+            curves.append(sparse(roc_points(part.y, part.p)).assign(**keys))
     if not curves:
         return roc_points([0, 1], [0, 1]).iloc[:0].assign(vessel="", cohort="", unit="", data_kind="")
     return pd.concat(curves, ignore_index=True)

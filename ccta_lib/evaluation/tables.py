@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,12 @@ class Slice:
         column = Vessel(self.vessel).grade_column
         return self.table[column].to_numpy(dtype=object) if column in self.table else np.zeros(0, object)
 
-    @property
+    @cached_property
     def n_patients(self) -> int:
         """Number of patients."""
         return len(set(self.patients))
 
-    @property
+    @cached_property
     def n_pos_patients(self) -> int:
         """Number of patients with at least one positive row; every "under 10" rule uses this."""
         return len(set(self.patients[self.y]))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from ccta_lib.errors import InputError
-from ccta_lib.evaluation import auc_difference, auc_difference_groups, auc_interval, roc_points
+from ccta_lib.evaluation import auc_difference, auc_difference_groups, auc_interval, roc_points, roc_table
+from ccta_lib.evaluation.roc import STEPS, sparse
 
 
 def same(a: float) -> object:
@@ -254,6 +257,34 @@ def test_roc_points_enclose_the_auc(data):
     for row in curve.itertuples():
         assert row.tp == ((p >= row.threshold) & (y == 1)).sum()
         assert row.fp == ((p >= row.threshold) & (y == 0)).sum()
+
+
+@given(clustered(), st.integers(1, 9))
+@settings(max_examples=100, deadline=None)
+def test_what_a_sparse_curve_leaves_out_lies_near_what_it_keeps(data, steps):
+    y, p, _ = data
+    whole = roc_points(y, p)
+    kept = sparse(whole, steps)
+    assert list(kept.index[[0, -1]]) == [0, len(whole) - 1]
+    if len(whole) <= steps:
+        assert len(kept) == len(whole)
+        return
+    assert len(kept) <= 2 * steps + 2
+    rates = ["sensitivity", "specificity"]
+    apart = np.abs(whole[rates].to_numpy()[:, None] - kept[rates].to_numpy()).max(axis=2)
+    assert apart.min(axis=1).max() < 1 / steps + 1e-9
+
+
+def test_a_long_curve_is_made_sparse_and_keeps_its_area():
+    rng = np.random.default_rng(0)
+    y = rng.random(60_000) < 0.3
+    p = expit(rng.normal(y))
+    grade = np.where(y, "severe", "normal")
+    table = pd.DataFrame({"patient_id": np.arange(y.size), "grade_lad": grade, "prob_lad": p})
+    curve = roc_table(table, vessels=["LAD"])
+    assert STEPS < len(curve) <= 2 * STEPS + 2
+    area = np.trapezoid(curve["sensitivity"], 1 - curve["specificity"])
+    assert area == pytest.approx(roc_auc_score(y, p), abs=1 / STEPS)
 
 
 def test_with_two_ecgs_per_patient_only_the_clustered_comparison_keeps_five_percent():
