@@ -115,7 +115,7 @@ def parse_column(column: pd.Series, kind: Kind) -> tuple[pd.Series, list[tuple[i
         return _instants(column)
     text = column.astype("string").str.strip()
     text = text.mask(text == "")
-    cells = text.to_numpy(dtype=object, na_value=None)
+    cells = text.to_numpy(dtype=object, na_value=cast(Any, None))
     distinct = {value: kind.parse(value) for value in set(cells) - {None}}  # pandas' own ends a text at a NUL
     values = [None if cell is None else distinct[cell] for cell in cells]
     bad = [(i, cell) for i, cell in enumerate(cells) if cell is not None and values[i] is None]

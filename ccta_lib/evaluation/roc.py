@@ -71,7 +71,7 @@ def sparse(curve: pd.DataFrame, steps: int = STEPS) -> pd.DataFrame:
     part = np.floor((curve["sensitivity"] + 1 - curve["specificity"]).to_numpy() * steps)
     kept = np.r_[True, np.diff(part) > 0]
     kept[-1] = True
-    return curve[kept]
+    return curve.iloc[np.flatnonzero(kept)]
 
 
 def roc_table(

@@ -10,7 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ccta_lib.plots.style import COLOURS, HIGH_RISK, LOW_RISK, MARKERS, NEUTRAL, SERIES, WIDTH, legend_below
+from ccta_lib.plots.style import (
+    COLOURS,
+    HIGH_RISK,
+    LOW_RISK,
+    MARKERS,
+    MOST_MARKS,
+    NEUTRAL,
+    SERIES,
+    WIDTH,
+    legend_below,
+)
 from ccta_lib.schema import VESSELS, Vessel
 
 _BANDS = (("99", "#D9D9D9"), ("95", "#B5B5B5"))
@@ -49,7 +59,7 @@ def calibration_panel(
     for risk, (colour, marker, face) in _RISKS.items():
         part = points[points["risk"] == risk]
         ax.plot(part["mean_p"], part["observed"], linestyle="", marker=marker, markersize=3.2, color=colour,
-                markerfacecolor=face, markeredgewidth=0.7)  # fmt: skip
+                markerfacecolor=face, markeredgewidth=0.7, rasterized=len(part) > MOST_MARKS)  # fmt: skip
     ax.plot(curve["p"], curve["observed"], color="black")
     if robust is not None:
         ax.plot(robust["p"], robust["observed"], color="black", linewidth=0.9, linestyle=(0, (2, 1)))
@@ -187,12 +197,13 @@ def ideal_panels(groups: pd.DataFrame, *, ends: dict[str, float] | None = None) 
     figure, axes = plt.subplots(1, len(vessels), squeeze=False, figsize=(WIDTH, 2.5))
     for ax, vessel in zip(axes.flat, vessels, strict=True):
         part = groups[groups["vessel"] == vessel]
-        end = (ends or {}).get(vessel, 1.0)
+        end, pixels = (ends or {}).get(vessel, 1.0), len(part) > MOST_MARKS
         ax.plot([0, 1], [0, 1], color=NEUTRAL, linewidth=0.8, linestyle=":")
         ax.plot(part["mean_p"], part["observed"], linestyle="", marker="o", markersize=3, color=NEUTRAL,
-                markerfacecolor="white", markeredgewidth=0.6, label="observed share of labels")  # fmt: skip
+                markerfacecolor="white", markeredgewidth=0.6, label="observed share of labels",
+                rasterized=pixels)  # fmt: skip
         ax.plot(part["mean_p"], part["ideal"], linestyle="", marker="D", markersize=2.6, color=COLOURS[Vessel(vessel)],
-                label="mean risk by the ideal observer")  # fmt: skip
+                label="mean risk by the ideal observer", rasterized=pixels)  # fmt: skip
         ax.set(xlim=(0, end), ylim=(0, end), title=str(vessel), xlabel="Predicted probability")
         ax.set_aspect("equal")
         ax.tick_params(labelsize=7)

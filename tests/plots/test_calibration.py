@@ -120,3 +120,15 @@ def test_a_long_curve_loses_vertices_but_not_its_ends() -> None:
     assert (x[0], x[-1]) == (0, 1)
     assert np.array_equal(y, x**2)
     plt.close(ax.figure)
+
+
+def test_a_vector_file_does_not_grow_with_the_number_of_groups(tmp_path) -> None:
+    def size(groups: int) -> int:
+        at = np.linspace(0.01, 0.99, groups)
+        points = pd.DataFrame({"vessel": "LM", "mean_p": at, "observed": at**2, "risk": "high", "ideal": at})
+        for i, figure in enumerate((calibration_panel(points, CURVE).figure, ideal_panels(points))):
+            figure.savefig(tmp_path / f"{groups}_{i}.svg")
+            plt.close(figure)
+        return sum(path.stat().st_size for path in tmp_path.glob(f"{groups}_*.svg"))
+
+    assert size(20_000) < 300_000 < 20_000 * (size(400) - size(200)) / 200
