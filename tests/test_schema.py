@@ -73,6 +73,24 @@ def test_all_faults_come_at_once_with_line_and_column(tmp_path: Path) -> None:
     assert any("expected one of normal, mild, moderate, severe, occluded" in f for f in found)
 
 
+def test_an_identifier_that_cannot_be_read_is_one_fault_and_not_an_empty_cell_too(tmp_path: Path) -> None:
+    (fault,) = faults(write(tmp_path, ROWS.replace("e2,p1", "123.0,p1")))
+    assert "line 3, column ecg_id: found the form '999.9'" in fault
+    assert "expected an identifier as text" in fault
+
+
+def test_a_carriage_return_in_a_cell_ends_no_row(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": [1, 2], "b": ["x\ry", "z"]})
+    write_table(table, tmp_path / "t.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), table)
+
+
+def test_a_table_has_the_same_bytes_on_every_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.linesep", "\r\n")
+    write_table(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_bytes() == b"a,b\n1,x\n2,y\n"
+
+
 def test_the_ecg_comes_first(tmp_path: Path) -> None:
     (fault,) = faults(write(tmp_path, ROWS.replace("2024-03-01T09:30", "2024-03-01T10:01")))
     assert "line 3, column ecg_time" in fault
@@ -113,8 +131,9 @@ def test_origins_do_not_mix_and_public_sites_are_proxies(tmp_path: Path) -> None
         ]
     )
     assert "mixes simulated and user" in faults(write(tmp_path, kinds))[0]
-    sites = "\n".join([lines[0] + ",site", *(f"{x},PTBXL" for x in lines[1:])])
-    assert set(read_cohort(write(tmp_path, sites))["data_kind"]) == {"real_proxy"}
+    for name in ("PTBXL", "PTB-XL", "PTB", "LUDB", "Chapman", "CPSC", "Georgia", "Ningbo", "INCART"):
+        sites = "\n".join([lines[0] + ",site", *(f"{x},{name}" for x in lines[1:])])
+        assert set(read_cohort(write(tmp_path, sites))["data_kind"]) == {"real_proxy"}, name
 
 
 def test_a_probability_outside_0_to_1_is_refused(tmp_path: Path) -> None:
@@ -125,6 +144,10 @@ def test_a_probability_outside_0_to_1_is_refused(tmp_path: Path) -> None:
     table.loc[1, "prob_lad"] = 1.2
     write_table(table, tmp_path / "p.parquet")
     with pytest.raises(TableError, match=r"row 2, column prob_lad: found 1.2; expected at most 1"):
+        read_predictions(tmp_path / "p.parquet")
+    table.loc[1, "prob_lad"] = -0.1
+    write_table(table, tmp_path / "p.parquet")
+    with pytest.raises(TableError, match=r"row 2, column prob_lad: found -0.1; expected at least 0"):
         read_predictions(tmp_path / "p.parquet")
 
 
@@ -154,4 +177,7 @@ def test_the_data_dictionary_names_every_column() -> None:
     table = data_dictionary()
     assert table.columns.tolist() == ["column", "meaning", "type", "allowed", "required"]
     assert table["column"].tolist() == list(COHORT_COLUMNS)
-    assert (table["meaning"] != "").all()
+    assert (table["meaning"].str.len() > 0).all()
+    kinds = table.set_index("column")["type"]
+    assert kinds[["ecg_id", "sex", "age", "diabetes"]].tolist() == [
+        "text", "text", "a number", "true or false (also 1/0, yes/no)"]  # fmt: skip

@@ -13,8 +13,6 @@ from ccta_lib.evaluation.risk import ABOVE, AT_POPULATION, BELOW
 from ccta_lib.evaluation.tables import slices
 from ccta_lib.schema import VESSELS, Vessel
 
-DIFFERENCE = "difference to the better default"
-AVOIDED = "net interventions avoided per 100"
 HERE, POPULATION = "in this cohort", "at population prevalence"
 
 

@@ -11,6 +11,7 @@ from ccta_lib.evaluation.ablation_reading import (
     clock_sentence,
     comparisons,
     cost_sentence,
+    count,
     demand_sentence,
     finding,
     inertness_sentence,
@@ -207,6 +208,10 @@ def test_wording_where_the_correction_takes_it_back():
     )
 
 
+def test_counts_up_to_ten_are_words():
+    assert " ".join(map(count, range(1, 12))) == "one two three four five six seven eight nine ten 11"
+
+
 def test_wording_with_one_seed():
     text = finding(ablation_differences(aucs(seeds=1)))
     assert text == (
@@ -249,6 +254,7 @@ def test_weights_by_hand():
     relative = np.exp(-0.4 * (np.arange(4) - 1.0))
     assert mine["relative_weight"].tolist() == pytest.approx(relative / relative.mean())
     assert mine["relative_optimum"].tolist() == pytest.approx(optimum / optimum.mean())
+    assert (ends["n_seeds"] == 3).all()
     assert spread.set_index("arm")["spread"][FAST] == pytest.approx(np.exp(0.4 * 3))
     assert spread.set_index("arm")["optimum"][REFERENCE] == pytest.approx(3.0)
 
@@ -286,6 +292,7 @@ def test_calibration_of_one_vessel():
     assert "; an interval without zero, untested)" in told[FAST]
     assert told[EQUAL].startswith("With fixed equal weights, LM has slope ")
     assert told[EQUAL].count("no difference shown") == 3
+    assert told.str[0].str.isupper().all()
     means = calibration_means(table)
     x = table[(table["arm"] == FAST) & (table["vessel"] == "LM") & (table["metric"] == "slope")]["value"]
     low, high = stats.t.interval(0.95, 4, x.mean(), stats.sem(x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
@@ -33,6 +34,14 @@ def test_likelihood_ratio_is_statsmodels() -> None:
     assert found.adequacy == pytest.approx(
         (fits[1].llf - fits[0].llf) / (fits[2].llf - fits[0].llf), rel=1e-6
     )
+
+
+def test_columns_may_come_as_a_table_of_mixed_types() -> None:
+    y, old, new = data()
+    older = (old > 0.5, np.round(10 * old))
+    mixed = pd.DataFrame({"flag": pd.array(older[0], dtype="boolean"), "number": older[1]}).to_numpy()
+    assert mixed.dtype == object
+    assert added_value(y, mixed, new) == added_value(y, np.column_stack(older).astype(float), new)
 
 
 def test_robust_wald_is_statsmodels_with_clusters() -> None:

@@ -125,6 +125,20 @@ def test_interval_resamples_patients_not_ecgs() -> None:
     assert np.isnan(patient_interval(values, ["a"] * 20)[1:]).all()
 
 
+def test_each_score_of_the_table_resamples_patients() -> None:
+    """Every ECG ten times is no more evidence where the copies are one patient's, and is where they are not."""
+    generator = rng()
+    maps, planted = generator.normal(size=(8, 6)), np.abs(generator.normal(size=(8, 6)))
+    once = score_maps(maps, planted, np.arange(8), n_boot=200)
+    copied = np.repeat(maps, 10, axis=0), np.repeat(planted, 10, axis=0)
+    of_patients, apart = (
+        score_maps(*copied, who, n_boot=200) for who in (np.arange(80) // 10, np.arange(80))
+    )
+    np.testing.assert_allclose(of_patients[["low", "high"]], once[["low", "high"]])
+    narrower = apart["high"] - apart["low"] < of_patients["high"] - of_patients["low"]
+    assert narrower[apart["metric"].isin([POINTING, RANKS])].all()
+
+
 def test_wrong_input_is_named() -> None:
     with pytest.raises(InputError, match="nothing was planted in row 1"):
         planted_targets(np.array([[1.0, 0.0], [0.0, 0.0]]))

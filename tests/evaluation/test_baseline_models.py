@@ -9,6 +9,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -17,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.baseline_models import (
     PENALTIES,
+    TREES,
     Constant,
     Linear,
     Trees,
@@ -90,6 +92,11 @@ def test_trees_find_what_a_line_cannot() -> None:
     trees, line = fit_trees(x[:400], y[:400]), fit_linear(x[:400], y[:400])
     assert isinstance(trees, Trees)
     assert trees.n_trees > 10
+    # As many as cross-validation chose, grown from all rows: none is set aside to stop early.
+    theirs = HistGradientBoostingClassifier(
+        max_iter=trees.n_trees, early_stopping=False, random_state=0, **TREES
+    )
+    np.testing.assert_allclose(trees(x), theirs.fit(x[:400], y[:400]).predict_proba(x)[:, 1])
     assert roc_auc_score(y[400:], trees(x[400:])) > 0.9
     assert roc_auc_score(y[400:], line(x[400:])) < 0.65
     again = fit_trees(x[:400], y[:400])
@@ -146,6 +153,15 @@ def test_inner_splits_keep_patients_together_and_cover_everybody(seed: int, pati
         assert 0 < y[train].sum() < train.size
     if len(found) == 5:
         assert sorted(np.concatenate([h for _, h in found])) == list(range(patient.size))
+    for once, again in zip(found, inner_splits(y, patient, seed=seed), strict=True):
+        np.testing.assert_array_equal(once[1], again[1])
+
+
+def test_two_patients_of_each_class_make_two_folds_and_one_makes_none() -> None:
+    y, patient = np.array([1, 1, 0, 0], bool), np.arange(4)
+    found = inner_splits(y, patient, seed=0)
+    assert [(y[train].sum(), y[held_out].sum()) for train, held_out in found] == [(1, 1), (1, 1)]
+    assert inner_splits(y, np.array([0, 0, 1, 2]), seed=0) == []
 
 
 def test_clinical_design_and_any_vessel() -> None:

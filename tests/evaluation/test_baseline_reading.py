@@ -10,7 +10,7 @@ import pytest
 
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.baseline_reading import baselines_finding, missing_sentence, named, verdict
-from ccta_lib.evaluation.baselines import AUC, AUC_DIFFERENCE, MACRO
+from ccta_lib.evaluation.baselines import AUC, AUC_DIFFERENCE, MACRO, MODELS
 
 AUCS = {"finetuned": 0.70, "ecg_linear": 0.74, "clinical": 0.65, "clinical_network": 0.72}
 Limits = tuple[float, float]
@@ -95,6 +95,7 @@ def test_missing_columns_are_named() -> None:
 
 
 def test_models_are_named() -> None:
+    assert set(AUCS) <= set(MODELS)
     assert list(named(pd.DataFrame({"model": ["finetuned", "all"]}))["model"]) == [
         "network, fine-tuned",
         "all",

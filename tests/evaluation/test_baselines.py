@@ -186,6 +186,7 @@ def test_tables_of_value() -> None:
 def test_independent_cohorts_add_up() -> None:
     sets = score_sets(score_table(seeds=3), MODELS, targets=["rca"])
     rows = added_rows(sets, [("clinical", "finetuned")])
+    assert rows[["n", "n_pos", "n_patients"]].to_numpy().tolist() == [[120, s.y.sum(), 60] for s in sets]
     summed = added_over_seeds(rows).iloc[0]
     assert summed["statistic"] == pytest.approx(rows["statistic"].sum())
     assert (summed["df"], summed["seeds"]) == (3, 3)

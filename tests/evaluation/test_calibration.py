@@ -161,7 +161,8 @@ def test_table_has_the_numbers_of_the_summary_and_robust_limits(predictions):
     known = np.isfinite(y)
     expected = calibration_summary(y[known], rows["prob_lad"][known])
     assert got.loc["calibration slope", "estimate"] == pytest.approx(expected["slope"])
-    assert got.loc["ICI", "estimate"] == pytest.approx(expected["ici"])
+    for metric in ("ICI", "E50", "E90", "Emax"):
+        assert got.loc[metric, "estimate"] == pytest.approx(expected[metric.lower()])
     skill = 1 - expected["brier"] / expected["brier_null"]
     assert got.loc["Brier skill against the base rate", "estimate"] == pytest.approx(skill)
     limits = got.dropna(subset=["low"])

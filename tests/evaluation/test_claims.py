@@ -176,6 +176,7 @@ READ_AGAIN = {
 
 def test_each_claim_is_judged_in_the_direction_the_paper_states() -> None:
     assert {c.name: (c.place, c.rule, c.against, c.targeted) for c, _ in CLAIMS} == READ_AGAIN
+    assert all(c.says and c.quantity for c, _ in CLAIMS)
 
 
 def by_hand(predictions: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -51,6 +51,14 @@ def test_each_number_out_of_range_is_a_line():
         draw(patients=0, prevalence=1.2, correlation=-0.1)
     assert len(error.value.faults) == 3
     assert "prevalence: found 1.2; expected 0 to 1" in error.value.faults
+    with pytest.raises(InputError, match="ecgs: found 0; expected 1 to inf"):
+        draw(ecgs=0)
+
+
+def test_one_ecg_of_each_patient_is_a_study_too():
+    y, score, patient = draw(patients=30, ecgs=1)
+    assert len(y) == len(score) == 30
+    assert patient.tolist() == list(range(30))
 
 
 def test_the_place_of_the_truth_is_where_it_lies():

@@ -46,6 +46,9 @@ def test_contract_columns_and_no_missing_row(table):
     assert not table.duplicated(["vessel", "cohort", "unit", "metric", "method"]).any()
     assert set(table["unit"]) == {"ecg", "exam", "patient"}
     assert set(table["data_kind"]) == {"simulated"}
+    assert set(table["metric"]) == {
+        "pooled out-of-fold AUC", "within-fold AUC", "AUC", "mean AUC of single models", "macro-AUC", "micro-AUC",
+        "micro-AUC of base rates"}  # fmt: skip
     ordered = table.dropna(subset=["low"])
     assert (ordered["low"] <= ordered["estimate"]).all()
     assert (ordered["estimate"] <= ordered["high"]).all()

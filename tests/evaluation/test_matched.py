@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.auc import auc_interval
@@ -20,6 +21,13 @@ def test_pairs_within_strata_by_hand():
     assert found.overall.estimate == pytest.approx(7 / 12)
     assert found.difference.estimate == pytest.approx(7 / 12 - 3 / 6)
     assert found.pairs == pytest.approx(6 / 12)
+    # Each row is a patient. What one adds: how far its share of pairs won lies from the AUC, over rows of its class.
+    within = np.array([1 / 4, -1 / 4, -1 / 4, 1 / 4, 0, 0, 0]) / 2 * (4 / 6)
+    won, of = np.array([1, 1 / 2, 1 / 3, 1, 1 / 4, 2 / 3, 1 / 3]), np.array([3, 3, 4, 4, 3, 4, 4])
+    gap = (won - 7 / 12) / of - within
+    assert found.within.se == pytest.approx(np.sqrt(7 / 6 * (within**2).sum()))
+    z = (7 / 12 - 3 / 6) / np.sqrt(7 / 6 * (gap**2).sum())
+    assert (found.difference.z, found.difference.p_value) == pytest.approx((z, 2 * norm.sf(z)))
 
 
 def test_one_stratum_is_the_plain_auc_with_its_interval():

@@ -74,6 +74,8 @@ def test_what_is_beyond_true_is_the_reported_gain_less_the_true_one_cohort_by_co
 
 def test_the_family_is_corrected_together():
     table = optimism_table(cohorts(0.01, 0.002))
+    assert table.columns.tolist() == [
+        "vessel", "quantity", "estimate", "low", "high", "n", "positive", "p_value", "p_holm", "note"]  # fmt: skip
     macro = table[(table["vessel"] == "macro") & table["quantity"].isin(FAMILY)]
     raw, holm = macro["p_value"].to_numpy(), macro["p_holm"].to_numpy()
     assert holm[np.argmin(raw)] == pytest.approx(min(1.0, 3 * raw.min()))
@@ -178,4 +180,5 @@ def test_pipeline_counts_by_hand():
     assert [together[k] for k in ("sets", "intervals", "inside", "below", "above")] == [6, 5, 3, 1, 1]
     assert np.isnan(together["low"])
     assert found["method"].drop_duplicates().tolist() == ["a", "b"]
-    assert "a: 3 of 5 (the truth below 1, above 1); b: 3 of 5" in pipeline_sentence(found)
+    said = pipeline_sentence(found)
+    assert "five networks, all arteries together: a: 3 of 5 (the truth below 1, above 1); b: 3 of 5" in said

@@ -51,6 +51,7 @@ def test_bins_hold_every_row_once_and_their_median(cohort):
     bins = percent_bins(table, truth, width=30)
     assert bins.groupby("vessel")["n"].sum().eq(len(table)).all()
     assert bins.query("vessel == 'RCA'")["to"].tolist() == [30, 60, 90, 100]
+    assert percent_bins(table, truth).query("vessel == 'RCA'")["to"].tolist() == list(range(10, 101, 10))
     percent = truth.set_index("ecg_id")["percent_rca"].reindex(table["ecg_id"]).to_numpy()
     inside = table["prob_rca"][(percent >= 60) & (percent < 90)]
     assert bins.query("vessel == 'RCA' and `from` == 60")["median"].item() == pytest.approx(inside.median())

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.model_selection import GroupKFold
 
 from ccta_lib.errors import InputError
 from ccta_lib.evaluation.probes import crossfit_probe, identity_intervals, probe_interval
@@ -43,6 +45,15 @@ def test_only_boosting_finds_what_is_not_linear(rng):
     assert aucs[0] < 0.6 < 0.95 < aucs[1]
 
 
+def test_boosting_is_scikit_learns_with_80_trees_of_8_leaves(rng):
+    x, groups = rng.normal(size=(200, 2)), patients_of(100)
+    y = x[:, 0] ** 2 + 0.3 * rng.normal(size=200)
+    found = crossfit_probe(x, y, groups=groups, kind="number", probe="boosting", n_folds=2, seed=4)
+    for train, test in GroupKFold(2, shuffle=True, random_state=4).split(x, y, groups):
+        trees = HistGradientBoostingRegressor(max_iter=80, max_leaf_nodes=8, early_stopping=False)
+        np.testing.assert_allclose(found[test], trees.fit(x[train], y[train]).predict(x[test]))
+
+
 def test_a_probe_never_learns_from_the_patient_it_predicts(rng):
     # Features that are nothing but the patient, labels drawn by patient: only leakage could predict them.
     who = rng.normal(size=(150, 20))
@@ -70,6 +81,13 @@ def test_r_squared_by_hand_and_its_interval(rng):
         found = probe_interval(x + rng.normal(size=200), x, groups=np.arange(200), kind="number")
         inside += found.low <= 0.5 <= found.high
     assert inside / 300 == pytest.approx(0.95, abs=0.04)
+
+
+def test_a_quantity_that_does_not_vary_has_no_r_squared():
+    found = probe_interval(np.full(6, 70.0), np.arange(6.0), groups=patients_of(3), kind="number")
+    assert np.isnan([found.estimate, found.low, found.high, found.se]).all()
+    assert (found.n, found.n_groups) == (6, 3)
+    assert (found.method, found.note) == ("R-squared, patient-clustered", "the quantity does not vary")
 
 
 def test_doubling_every_row_of_a_patient_leaves_the_interval(rng):
@@ -125,8 +143,10 @@ def test_nobody_with_two_ecgs_is_no_error(rng):
 
 def test_wrong_input(rng):
     x = rng.normal(size=(20, 3))
-    with pytest.raises(InputError, match="found shape"):
+    with pytest.raises(InputError, match=r"found shape \(10, 3\); expected \(20, width\)"):
         crossfit_probe(x[:10], np.arange(20.0), groups=np.arange(20), kind="number")
+    with pytest.raises(InputError, match=r"found shape \(20,\); expected \(rows, width\)"):
+        identity_intervals(x[:, 0], np.arange(20))
     with pytest.raises(InputError, match="NaN or infinity"):
         crossfit_probe(np.where(x > 0, np.nan, x), np.arange(20.0), groups=np.arange(20), kind="number")
     with pytest.raises(InputError, match="3 patients in the smallest class for 5 folds"):

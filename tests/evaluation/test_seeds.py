@@ -70,7 +70,7 @@ def test_undefined_says_why():
 def test_wrong_input():
     with pytest.raises(InputError, match="5 and 4 seeds"):
         paired_over_seeds(A, B[:4])
-    with pytest.raises(InputError, match="none"):
+    with pytest.raises(InputError, match=r"^values: none; give one per seed$"):
         mean_over_seeds([])
     with pytest.raises(InputError, match="level"):
         mean_over_seeds(A, level=95)

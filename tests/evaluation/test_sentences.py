@@ -187,6 +187,8 @@ def test_who_is_followed_is_said_for_the_origin_shown() -> None:
     assert infarction_sentence(tests, origin="ecg") == (
         "400 people are followed from the ECG, with entry at the CCTA; 41 have an infarction within the horizon."
     )
+    as_printed = infarction_sentence(tests.replace({"origin": {"ecg": "paper"}}), origin="paper")
+    assert as_printed.startswith("400 people are followed from the ECG, as in the paper; 41 have")
 
 
 def test_claims_are_counted_and_a_name_stands_once() -> None:

@@ -70,6 +70,7 @@ def test_verdict_and_harm():
     assert table.loc["silent", "estimate"] == pytest.approx(-0.1)
     assert table.loc["flagged", ["reason", "flags"]].tolist() == ["flat lead", "einthoven"]
     assert table.loc["caught", "checked"] == 40
+    assert table.loc["silent", ["auc", "slope", "o_e"]].tolist() == pytest.approx([0.6, 0.9, 1.1])
     shown = display_conditions(table.reset_index())
     assert "as recorded" not in set(shown["disturbance"])
     assert "1 more in part, but 1 passed" in transport_finding(

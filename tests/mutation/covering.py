@@ -82,13 +82,15 @@ class Covering:
         return sum(self.tests[test]["seconds"] for test in tests)
 
     def of(self, mutant: Mutant, text: str, *, budget: float) -> list[str]:
-        """Tests that run the mutant's statement; for what runs at import, the tests of the module's users.
+        """Tests that run the mutant's statement; for what runs at import, also the tests of the module's users.
+
+        A table of texts may hold a function that some tests run: the others read the texts all the same.
 
         Cheapest first, as many as `budget` seconds hold, and at least one.
         """
         contexts = self._contexts(mutant, text)
         found = set(self._tests(contexts - {""}))
-        if contexts == {""}:
+        if "" in contexts:
             found |= self._users(mutant.path)
         ordered = sorted(found, key=lambda test: (self.tests[test]["seconds"], test))
         spent = accumulate(self.tests[test]["seconds"] for test in ordered)
