@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import pytest
@@ -44,7 +45,8 @@ def test_an_extra_alone(extra: str, built: Built, environment: Environment) -> N
     environment.run("ccta", "--help")
     environment.run("ccta", "simulate", "--profile", "smoke", "--out", "cohort")
     checked = environment.run("ccta", "check", "cohort/cohort.parquet")
-    assert "300" in checked.stdout  # 160 internal, 80 external, 60 follow-up ECGs
+    for cohort, ecgs in {"internal": 160, "external": 80, "followup": 60}.items():
+        assert re.search(rf"^{cohort} +LAD +{ecgs} ", checked.stdout, flags=re.MULTILINE), checked.stdout
 
 
 def test_without_torch_no_evaluation_is_missing(built: Built, environment: Environment) -> None:
