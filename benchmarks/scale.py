@@ -1,11 +1,12 @@
 """From ten thousand rows to a million: a prediction table checked, evaluated and rendered, in time and memory.
 
-Run `python benchmarks/scale.py` (half an hour or more on two cores); sizes measured already are kept, `--anew` starts
+Run `python benchmarks/scale.py` (some two hours on two slow cores); sizes measured already are kept, `--anew` starts
 again. A table of n rows is patients drawn with replacement from the shipped run, under new identifiers, their
 probabilities moved a little so that no two are equal. Then, each in processes of its own: `ccta check`, and
 `ccta book --predictions` with the smoke profile's numbers of resamples. Seconds are those of the processor, all
-processes together, which other programs on the machine hardly change; memory is the largest of one process. The table
-goes to book/reference/scale.csv and the figure to scale.svg, which the page beside them shows.
+processes together, which other programs on the machine hardly change; memory is the largest of one process. The tables
+go to book/reference/scale.csv and scale_chapters.csv (there, wall-clock seconds) and the figure to scale.svg, which the
+page beside them shows.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from scipy.special import expit, logit
 
 from ccta_lib.book.locate import shipped_run
 from ccta_lib.files import atomic_path, read_json
-from ccta_lib.plots.style import WIDTH, apply_style
+from ccta_lib.plots.style import NEUTRAL, WIDTH, apply_style
 from ccta_lib.schema import VESSELS, read_predictions, write_table
 
 OUT = Path(__file__).resolve().parent.parent / "book" / "reference"
-SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
+SIZES = (10_000, 30_000, 100_000, 1_000_000)
 STEPS = {"check": "validated", "book": "evaluated and rendered"}
 
 
@@ -70,8 +71,8 @@ def measured(command: list[str], folder: Path) -> dict[str, float]:
     return json.loads(done.stdout) | {"wall_seconds": time.perf_counter() - start}
 
 
-def measure(n: int, shipped: pd.DataFrame) -> list[dict[str, object]]:
-    """Return one row per step for a table of n rows."""
+def measure(n: int, shipped: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what each step and what each chapter of the book took for a table of n rows."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         large = enlarge(shipped, n, rng=np.random.default_rng(n))
@@ -82,39 +83,46 @@ def measure(n: int, shipped: pd.DataFrame) -> list[dict[str, object]]:
             "check": ["check", "large.parquet"],
             "book": ["book", "--profile", "smoke", "--predictions", "large.parquet", "--out", "run"],
         }
-        out: list[dict[str, object]] = []
-        for step, arguments in commands.items():
-            cost = measured([sys.executable, "-m", "ccta_lib", *arguments], folder)
-            out.append({"rows": rows, "step": STEPS[step], **cost})
+        steps = [
+            {"rows": rows, "step": STEPS[step]}
+            | measured([sys.executable, "-m", "ccta_lib", *arguments], folder)
+            for step, arguments in commands.items()
+        ]
         stages = read_json(folder / "run" / "run.json")["stages"]
-        for stage, values in stages.items():
-            if stage.startswith("chapter ") and "peak_mib" in values:
-                cost = {"wall_seconds": values["run_seconds"], "peak_mib": values["peak_mib"]}
-                out.append({"rows": rows, "step": stage, **cost})
-        return out
+        chapters = [
+            {"rows": rows, "chapter": stage.removeprefix("chapter "), "wall_seconds": values["run_seconds"],
+             "peak_mib": values["peak_mib"]}
+            for stage, values in stages.items()
+            if stage.startswith("chapter ")
+        ]  # fmt: skip
+        return pd.DataFrame(steps), pd.DataFrame(chapters)
+
+
+def joined(table: pd.DataFrame, path: Path, by: list[str]) -> pd.DataFrame:
+    """Add rows to the table in a file and return it whole."""
+    whole = pd.concat([pd.read_csv(path), table]) if path.is_file() else table
+    whole = whole.sort_values(by, kind="stable", ignore_index=True).round(1)
+    write_table(whole, path)
+    return whole
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Draw processor seconds and memory against rows, with a line of slope one through the largest."""
+    """Draw processor seconds and memory against rows, with the straight line through the ends."""
     apply_style()
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3))
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3), layout="constrained")
     for step in STEPS.values():
         part = table[table["step"] == step]
         axes[0].loglog(part["rows"], part["cpu_seconds"], "o-", label=step)
         axes[1].loglog(part["rows"], part["peak_mib"], "o-", label=step)
-    book = table[table["step"] == STEPS["book"]]
-    last = book.iloc[-1]
-    axes[0].loglog(
-        book["rows"],
-        last["cpu_seconds"] * book["rows"] / last["rows"],
-        ":",
-        color="0.4",
-        label="in proportion",
-    )
+    for ax, cost in zip(axes, ("cpu_seconds", "peak_mib"), strict=True):
+        for step in STEPS.values():
+            ends = table[table["step"] == step].iloc[[0, -1]]
+            rows = np.geomspace(*ends["rows"], 100)
+            ax.plot(rows, np.interp(rows, ends["rows"], ends[cost]), ":", color=NEUTRAL, linewidth=0.9)
+    axes[0].plot([], [], ":", color=NEUTRAL, linewidth=0.9, label="straight line")
     axes[0].set(xlabel="Rows", ylabel="Processor seconds")
     axes[1].set(xlabel="Rows", ylabel="Largest process, MiB")
     axes[0].legend()
-    figure.tight_layout()
     plt.rcParams["svg.hashsalt"] = "scale"
     with atomic_path(path) as temporary:
         figure.savefig(temporary, metadata={"Date": None})
@@ -129,17 +137,20 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
-    path = given.out / "scale.csv"
-    table = pd.read_csv(path) if path.is_file() and not given.anew else pd.DataFrame()
+    path, of_chapters = given.out / "scale.csv", given.out / "scale_chapters.csv"
+    if given.anew:
+        path.unlink(missing_ok=True)
+        of_chapters.unlink(missing_ok=True)
+    table = pd.read_csv(path) if path.is_file() else pd.DataFrame()
     shipped = read_predictions(shipped_run() / "predictions.parquet")
     os.environ["OMP_NUM_THREADS"] = "1"
     for n in given.sizes:
         if len(table) and ((table["rows"] - n).abs() < 0.01 * n).any():
             continue
-        table = pd.concat([table, pd.DataFrame(measure(n, shipped))], ignore_index=True)
-        write_table(table.sort_values("rows", kind="stable").round(1), path)
-        print(json.dumps(table.iloc[-1].to_dict()), flush=True)
-    table = pd.read_csv(path)
+        steps, chapters = measure(n, shipped)
+        joined(chapters, of_chapters, ["chapter", "rows"])
+        table = joined(steps, path, ["step", "rows"])
+        print(steps.to_string(index=False), flush=True)
     draw(table, given.out / "scale.svg")
     book = table[table["step"] == STEPS["book"]]
     grown, times = (

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import click
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -87,3 +88,18 @@ def test_the_scaling_table_is_of_the_benchmarks_cases():
     assert len(set(rows)) == len(rows) > 0
     assert set(rows) <= {tuple(case.values()) for case in cases}
     assert (table[["seconds_per_call", "ecgs_per_second", "peak_mib"]] > 0).all(axis=None)
+
+
+def test_the_table_of_large_cohorts_is_of_the_benchmarks_sizes_and_grows_no_faster_than_they_do():
+    benchmark = runpy.run_path(str(BOOK.parent / "benchmarks" / "scale.py"))
+    table = pd.read_csv(BOOK / "reference" / "scale.csv")
+    chapters = pd.read_csv(BOOK / "reference" / "scale_chapters.csv")
+    assert set(table["step"]) == set(benchmark["STEPS"].values())
+    for _, step in table.groupby("step"):
+        rows, seconds = step[["rows", "cpu_seconds"]].to_numpy().T
+        assert [min(benchmark["SIZES"], key=lambda n: abs(n - r)) for r in rows] == list(benchmark["SIZES"])
+        assert rows[-1] >= 1_000_000
+        # Convex growth would put the middle under the straight line through the ends.
+        assert (seconds[1:-1] > 0.75 * np.interp(rows[1:-1], rows[[0, -1]], seconds[[0, -1]])).all()
+    assert set(chapters["chapter"]) == {page.stem for page in (BOOK / "chapters").glob("*.md")}
+    assert set(chapters["rows"]) == set(table["rows"])
