@@ -27,7 +27,7 @@ from scipy.special import expit, logit
 
 from ccta_lib.book.locate import shipped_run
 from ccta_lib.files import atomic_path, read_json
-from ccta_lib.plots.style import NEUTRAL, WIDTH, apply_style
+from ccta_lib.plots.style import MARKERS, NEUTRAL, SERIES, WIDTH, apply_style
 from ccta_lib.schema import VESSELS, read_predictions, write_table
 
 OUT = Path(__file__).resolve().parent.parent / "book" / "reference"
@@ -101,7 +101,8 @@ def measure(n: int, shipped: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def joined(table: pd.DataFrame, path: Path, by: list[str]) -> pd.DataFrame:
     """Add rows to the table in a file and return it whole."""
     whole = pd.concat([pd.read_csv(path), table]) if path.is_file() else table
-    whole = whole.sort_values(by, kind="stable", ignore_index=True).round(1)
+    # After a kill between the two tables a size is measured again.
+    whole = whole.drop_duplicates(by, keep="last").sort_values(by, ignore_index=True).round(1)
     write_table(whole, path)
     return whole
 
@@ -110,16 +111,14 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     """Draw processor seconds and memory against rows, with the straight line through the ends."""
     apply_style()
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3), layout="constrained")
-    for step in STEPS.values():
-        part = table[table["step"] == step]
-        axes[0].loglog(part["rows"], part["cpu_seconds"], "o-", label=step)
-        axes[1].loglog(part["rows"], part["peak_mib"], "o-", label=step)
     for ax, cost in zip(axes, ("cpu_seconds", "peak_mib"), strict=True):
-        for step in STEPS.values():
-            ends = table[table["step"] == step].iloc[[0, -1]]
+        for step, colour, marker in zip(STEPS.values(), SERIES, MARKERS, strict=False):
+            part = table[table["step"] == step]
+            ax.loglog(part["rows"], part[cost], marker=marker, color=colour, markersize=5, label=step)
+            ends = part.iloc[[0, -1]]
             rows = np.geomspace(*ends["rows"], 100)
             ax.plot(rows, np.interp(rows, ends["rows"], ends[cost]), ":", color=NEUTRAL, linewidth=0.9)
-    axes[0].plot([], [], ":", color=NEUTRAL, linewidth=0.9, label="straight line")
+        ax.plot([], [], ":", color=NEUTRAL, linewidth=0.9, label="straight line")
     axes[0].set(xlabel="Rows", ylabel="Processor seconds")
     axes[1].set(xlabel="Rows", ylabel="Largest process, MiB")
     axes[0].legend()

@@ -151,9 +151,7 @@ def _bootstrap_of(
     -------
     estimate, low, high, note
     """
-    code, patients = pd.factorize(
-        np.concatenate([g for _, _, g in pieces]).astype(str).astype(object), sort=True
-    )
+    code, patients = pd.factorize(np.concatenate([g for _, _, g in pieces]), sort=True)
     bounds = np.cumsum([len(g) for _, _, g in pieces])[:-1]
     ranked = [
         bootstrap.RankedAuc(y, p, c) for (y, p, _), c in zip(pieces, np.split(code, bounds), strict=True)

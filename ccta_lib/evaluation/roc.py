@@ -83,7 +83,7 @@ def roc_table(
 ) -> pd.DataFrame:
     """Return the ROC curves of each vessel, cohort and unit (Figure 1), `roc_points` with their keys.
 
-    Slices with one class only have no curve and are left out. Curves of more than 5,000 points are `sparse`.
+    Slices with one class only have no curve and are left out. Curves of more than `STEPS` points are `sparse`.
     """
     curves = []
     for part in slices(predictions, units=units, cohorts=cohorts, vessels=vessels):

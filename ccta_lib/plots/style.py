@@ -18,9 +18,7 @@ HIGH_RISK, LOW_RISK, NEUTRAL = "#D55E00", "#0072B2", "#666666"
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 SERIES = ("#000000", "#0072B2", "#D55E00", "#009E73", "#AA4499", "#777777", "#8C510A")
 WIDTH = 7.2  # inches: a text column of the book
-MOST_MARKS = (
-    1000  # of one kind in a panel; more are drawn as pixels, or a vector file would grow with the cohort
-)
+MOST_MARKS = 1000  # of a kind in a panel; more are pixels, or a vector file would grow with the cohort
 
 
 def apply_style() -> None:
