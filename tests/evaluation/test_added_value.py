@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from scipy.special import expit
 from scipy.stats import chi2
 
 from ccta_lib.errors import InputError
+from ccta_lib.evaluation import logistic
 from ccta_lib.evaluation.added_value import CLUSTERED, INDEPENDENT, added_value
 
 
@@ -99,3 +102,17 @@ def test_undefined_says_why_and_wrong_input_raises() -> None:
         added_value(y, old, np.where(np.arange(60) == 3, np.nan, new))
     with pytest.raises(InputError, match="old: expected 60 rows"):
         added_value(y, old[:50], new)
+
+
+def test_a_fitted_model_leaves_none_of_its_rows_behind() -> None:
+    y, old, new = data(20_000)
+    design = np.column_stack([np.ones(20_000), old, new])
+    logistic.fit(design, y)  # what is loaded and kept once does not count
+    tracemalloc.start()
+    try:
+        logistic.fit(design, y)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most > design.nbytes
+    assert kept < design.nbytes / 10
