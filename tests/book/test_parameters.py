@@ -42,8 +42,8 @@ def test_command_line_text_becomes_the_declared_type(
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("n_boot", "010"), ("n_boot", "0"), ("n_boot", "1.5"), ("n_boot", "many"), ("level", "high"), ("mode", "z"),
-     ("vessels", '["AORTA"]'), ("vessels", "[]"), ("vessels", "LAD")],
+    [("n_boot", "010"), ("n_boot", "0"), ("n_boot", "1.5"), ("n_boot", "many"), ("n_boot", "1000001"),
+     ("level", "high"), ("mode", "z"), ("vessels", '["AORTA"]'), ("vessels", "[]"), ("vessels", "LAD")],
 )  # fmt: skip
 def test_wrong_values_are_refused(known: dict, name: str, text: str) -> None:
     with pytest.raises(ParameterError, match=f"parameter {name} of chapter c: found"):
