@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}")
 _PDF_STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
-_NUMBER = re.compile(rb"(?<![\d.])\d{8,12}(?!\d)")
+_NUMBER = re.compile(rb"(?<!\d)(?<!\d\.)\d{8,12}(?!\d)")
 _DATE = re.compile(rb"(?<!\d)(\d{4})[-/.](\d\d)[-/.](\d\d)(?!\d)")
 _DATE_BACKWARDS = re.compile(rb"(?<!\d)(\d\d)[./](\d\d)[./](\d{4})(?!\d)")
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -30,7 +30,8 @@ _ROLES = "patient(?:'s)? name|patient|name|reported by|signed by|signed|read by|
 _NUMBERS_ZH = "住院号|门诊号|病历号|检查号|影像号|登记号|身份证号?|卡号|床号"
 _NUMBERS = r"MRN|medical record(?: number)?|accession(?: number)?|patient id|exam id|study id|ID"
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("[email]", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    # What stands before the @ has 64 characters at most (RFC 5321): a long word is not gone through again from each.
+    ("[email]", re.compile(r"[\w.+-]{1,64}+@[\w-]+(?:\.[\w-]+)+")),
     ("[date]", _DATE),
     ("[address]", re.compile(r"(?:住址|地址|籍贯)\s*:\s*[^\s,;。，；]{2,60}")),
     ("[address]", re.compile(r"\b(?:address|residence)\s*:\s*[^\n;]{3,80}", re.IGNORECASE)),
@@ -41,8 +42,13 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("[name]", re.compile(rf"\b(?:Dr|Prof|Mr|Mrs|Ms|Herr|Frau)\.?\s+{_NAME_LATIN}")),
     ("[id]", re.compile(rf"(?:{_NUMBERS_ZH})\s*:?\s*[A-Za-z0-9-]{{2,24}}")),
     ("[id]", re.compile(rf"\b(?i:{_NUMBERS})\s*[:#]\s*[A-Za-z0-9-]{{2,24}}")),
-    # Seven digits or more are nobody's stenosis: telephones, identity and record numbers.
-    ("[number]", re.compile(r"(?<![\d.])(?=\+?(?:[ -]?\d){7})\+?\d{3,}(?:[ -]?\d{2,})*[Xx]?(?![\d%.])")),
+    # Seven digits or more are nobody's stenosis: telephones, identity and record numbers, in groups or in one row.
+    # Possessive (`+` after a repeat): a long row of digits before a percent sign would else be cut up in every way.
+    (
+        "[number]",
+        re.compile(r"(?<!\d)(?<!\d\.)(?=\+?(?:[ -]?\d){7})\+?\d{3,}+(?:[ -]\d{2,}+)*[Xx]?(?!\d|%|\.\d)"),
+    ),
+    ("[number]", re.compile(r"(?<!\d)(?<!\d[.,])\d{7,}+[Xx]?")),
 )
 _SHORTEST = 2  # characters; a shorter "name" would take ordinary letters out of the text
 

@@ -19,8 +19,13 @@ from ccta_lib.errors import WaveformError
 _WORD = re.compile(r"\d+[.]\d+(?:[eE][+-]?\d+)?|[A-Za-z0-9_À-ɏ]+(?:[-'][A-Za-z0-9_À-ɏ]+)*|[\u3400-\u9fff·]+")
 _IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
 _CLAUSE = re.compile(r"[.;,:!?。；，：！？、\n\r\t|\"“”‘’<>]+")
-_DATE = re.compile(r"(?<!\d)(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?!\d)|(?<![\d.])(\d{4})(\d{2})(\d{2})(?![\d.])"
-                   r"|(?<![\d.])(\d{1,2})[./](\d{1,2})[./](\d{4})(?![\d.])")  # fmt: skip
+# A full stop may stand beside a number; a point with a digit on its other side makes it another number.
+_BEFORE, _AFTER = r"(?<!\d)(?<!\d\.)", r"(?!\d|\.\d)"
+_DATE = re.compile(
+    r"(?<!\d)(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?!\d)"
+    rf"|{_BEFORE}(\d{{4}})(\d{{2}})(\d{{2}}){_AFTER}"
+    rf"|{_BEFORE}(\d{{1,2}})[./](\d{{1,2}})[./](\d{{4}}){_AFTER}"
+)
 SHORTEST_IDENTIFIER = 4  # characters; shorter ones occur in any table by chance
 _LONGEST_NAME = 5  # words
 _IDEOGRAPHS = (2, 3, 4)  # characters of a Chinese name
@@ -28,9 +33,10 @@ SHORTEST_CLAUSE = 14  # characters of report text that nobody writes twice by ch
 # Area, birth date from 1900 on, sequence, check character.
 _IDENTITY = r"[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dx]"
 FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("Chinese identity number", re.compile(rf"(?<![\da-z.]){_IDENTITY}(?![\da-z])")),
-    ("mobile number", re.compile(r"(?<![\da-z.])1[3-9]\d{9}(?![\da-z.])")),
-    ("e-mail address", re.compile(r"[a-z0-9._%+-]{2,}@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}")),
+    ("Chinese identity number", re.compile(rf"(?<![a-z]){_BEFORE}{_IDENTITY}(?![\da-z])")),
+    ("mobile number", re.compile(rf"(?<![a-z]){_BEFORE}1[3-9]\d{{9}}(?![a-z]){_AFTER}")),
+    # What stands before the @ has 64 characters at most (RFC 5321): a long word is not gone through again from each.
+    ("e-mail address", re.compile(r"[a-z0-9._%+-]{2,64}+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}")),
 )
 
 

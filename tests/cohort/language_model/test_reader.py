@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ccta_lib.cohort.language_model.estimate import count_tokens
 from ccta_lib.cohort.language_model.question import check_answer, schema
 from ccta_lib.errors import InputError
 from ccta_lib.schema import VESSELS, Grade, Vessel
+from tests.fuzz.guard import SECONDS, time_limit
 
 REPORT = "LAD: 75% stenosis in the proximal segment. RCA, LCX and left main normal."
 
@@ -230,6 +232,10 @@ def test_known_identifiers_are_taken_out_and_findings_stay(text: str) -> None:
         "a.b@hospital.org",
         "住址：北京市朝阳区某街1号",
         "2021-03-07 10:22",
+        "Call 13812345678.",
+        "Tel.13812345678",
+        "Tel. 0761-1234567%",
+        "13812345678.5",
     ],
 )
 def test_what_has_the_form_of_a_person_is_taken_out_unknown(text: str) -> None:
@@ -266,6 +272,23 @@ def test_what_has_the_form_of_a_person_is_taken_out_unknown(text: str) -> None:
 )
 def test_findings_are_not_taken_for_people(text: str) -> None:
     assert "[" not in deidentify(text)
+
+
+@given(st.integers(10**6, 10**18), st.text(max_size=20), st.text(max_size=20))
+def test_no_number_of_seven_digits_is_left_whatever_stands_beside_it(
+    number: int, before: str, after: str
+) -> None:
+    left = re.findall(r"(?<![\d.,])[0-9]{7,}", deidentify(f"{before} {number}{after}"))
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["9" * 60 + "%", "9" * 300_000 + "%", "_" * 300_000, "12 " * 100_000 + "%", "Dr A" + " " * 300_000],
+)
+def test_no_text_keeps_it_busy(text: str) -> None:
+    with time_limit(SECONDS):
+        deidentify(text)
 
 
 @given(st.text(max_size=80), st.text(max_size=80), st.sampled_from(KNOWN.texts))

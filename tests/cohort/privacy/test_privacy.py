@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from ccta_lib.cohort.exports.columns import ColumnsMap
 from ccta_lib.cohort.privacy import Wanted, scan_build, wanted_from_tables
 from ccta_lib.errors import InputError
+from tests.fuzz.guard import SECONDS, time_limit
 
 CLAUSE = "subtotal occlusion of the mid left anterior descending artery"
 
@@ -40,12 +41,13 @@ def wanted() -> Wanted:
 PLANTED = {
     "name": ["by Zhangsan Testperson,", "ZHANGSAN  TESTPERSON", "患者张测试，男"],
     "identifier": ["id MRN-00421.", "file_8842177_0.xml", "8842177", "ｍｒｎ－00421"],
-    "birth date": ["1961-03-07", "7.3.1961", "19610307", "1961年3月7日", "born 1961/03/07 10:00"],
+    "birth date": ["1961-03-07", "7.3.1961", "19610307", "1961年3月7日", "born 1961/03/07 10:00",
+                   "Born 7.3.1961.", "born 19610307.", "geb.07.03.1961", "DOB.19610307"],
     "text of a report": [f"x; {CLAUSE.upper()}.", "“左前降支中段重度狭窄约百分之七十五”，"],
-    "mobile number": ["13812345678"],
+    "mobile number": ["13812345678", "Call 13812345678.", "Tel.13812345678"],
     "e-mail address": ["a.person@hospital.cn"],
-    "Chinese identity number": ["11010519491231002X"],
-}
+    "Chinese identity number": ["11010519491231002X", "card.11010519491231002X."],
+}  # fmt: skip
 
 
 def kinds(folder: Path) -> set[str]:
@@ -56,6 +58,19 @@ def kinds(folder: Path) -> set[str]:
 def test_every_kind_is_found_however_it_is_written(tmp_path: Path, kind: str, text: str) -> None:
     (tmp_path / "page.html").write_text(f"<p>before {text} after</p>\n", encoding="utf-8")
     assert kinds(tmp_path) == {kind}
+
+
+@pytest.mark.parametrize(
+    "text", ["0.13812345678", "13812345678.25", "0.19610307", "19610307.5", "1.7.3.1961", "7.3.1961.2"]
+)
+def test_a_decimal_number_is_nobodys(text: str) -> None:
+    assert list(wanted().found_in(f"before {text} after")) == []
+
+
+@pytest.mark.parametrize("text", ["f" * 500_000, "1" * 500_000, "1." * 250_000, "a@" * 250_000])
+def test_a_long_word_is_searched_once(text: str) -> None:
+    with time_limit(SECONDS):
+        assert list(wanted().found_in(text)) == []
 
 
 def write(path: Path, text: str) -> None:
