@@ -95,11 +95,13 @@ def test_the_table_of_large_cohorts_is_of_the_benchmarks_sizes_and_grows_no_fast
     table = pd.read_csv(BOOK / "reference" / "scale.csv")
     chapters = pd.read_csv(BOOK / "reference" / "scale_chapters.csv")
     assert set(table["step"]) == set(benchmark["STEPS"].values())
-    for _, step in table.groupby("step"):
-        rows, seconds = step[["rows", "cpu_seconds"]].to_numpy().T
+    costs = [step[["rows", "cpu_seconds"]] for _, step in table.groupby("step")]
+    costs += [chapter[["rows", "peak_mib"]] for _, chapter in chapters.groupby("chapter")]
+    for measured in costs:
+        rows, cost = measured.to_numpy().T
         assert [min(benchmark["SIZES"], key=lambda n: abs(n - r)) for r in rows] == list(benchmark["SIZES"])
         assert rows[-1] >= 1_000_000
         # Convex growth would put the middle under the straight line through the ends.
-        assert (seconds[1:-1] > 0.75 * np.interp(rows[1:-1], rows[[0, -1]], seconds[[0, -1]])).all()
+        assert (cost[1:-1] > 0.75 * np.interp(rows[1:-1], rows[[0, -1]], cost[[0, -1]])).all()
     assert set(chapters["chapter"]) == {page.stem for page in (BOOK / "chapters").glob("*.md")}
     assert set(chapters["rows"]) == set(table["rows"])
