@@ -30,8 +30,9 @@ _ROLES = "patient(?:'s)? name|patient|name|reported by|signed by|signed|read by|
 _NUMBERS_ZH = "住院号|门诊号|病历号|检查号|影像号|登记号|身份证号?|卡号|床号"
 _NUMBERS = r"MRN|medical record(?: number)?|accession(?: number)?|patient id|exam id|study id|ID"
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    # What stands before the @ has 64 characters at most (RFC 5321): a long word is not gone through again from each.
-    ("[email]", re.compile(r"[\w.+-]{1,64}+@[\w-]+(?:\.[\w-]+)+")),
+    # A whole word before the @, however long; inside a word the 64 characters an address may have (RFC 5321), so that a
+    # long word is not gone through again from each of its characters.
+    ("[email]", re.compile(r"(?:(?<![\w.+-])[\w.+-]++|[\w.+-]{1,64}+)@[\w-]+(?:\.[\w-]+)+")),
     ("[date]", _DATE),
     ("[address]", re.compile(r"(?:住址|地址|籍贯)\s*:\s*[^\s,;。，；]{2,60}")),
     ("[address]", re.compile(r"\b(?:address|residence)\s*:\s*[^\n;]{3,80}", re.IGNORECASE)),

@@ -274,6 +274,11 @@ def test_findings_are_not_taken_for_people(text: str) -> None:
     assert "[" not in deidentify(text)
 
 
+def test_an_address_leaves_whole_however_long_and_beside_another() -> None:
+    assert deidentify("Anna_" * 40 + "@hospital.org") == "[email]"
+    assert deidentify("a@b.cd+x@e.fg") == "[email][email]"
+
+
 @given(st.integers(10**6, 10**18), st.text(max_size=20), st.text(max_size=20))
 def test_no_number_of_seven_digits_is_left_whatever_stands_beside_it(
     number: int, before: str, after: str
